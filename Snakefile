@@ -1,0 +1,48 @@
+"""Babylogue: from child-caregiver transcripts to a page of figures.
+
+`snakemake --cores all` makes everything that config.yaml asks for; `--configfile presets/NAME.yaml` lays a
+preset over it; a file's name alone, such as results/scores/base/seed0/final/toy_grammar.json, makes that file.
+"""
+
+import sys
+
+from snakemake.utils import min_version
+
+from babylogue.configuration import load_configuration
+from babylogue.errors import UserError
+
+min_version("9.10")
+
+
+configfile: "config.yaml"
+
+
+try:
+    CONFIG = load_configuration(config)
+except UserError as error:
+    sys.exit(f"configuration: {error}")
+
+
+include: "rules/common.smk"
+include: "rules/transcripts.smk"
+include: "rules/tokenizer.smk"
+include: "rules/published.smk"
+include: "rules/teacher.smk"
+include: "rules/pairs.smk"
+include: "rules/pretrain.smk"
+include: "rules/dpo.smk"
+include: "rules/ppo.smk"
+include: "rules/suites.smk"
+include: "rules/scores.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report/index.html",
+        f"{RESULTS}/report/scores.csv",
+
+
+onsuccess:
+    print(f"Done. The report is {RESULTS}/report/index.html, its table {RESULTS}/report/scores.csv.")

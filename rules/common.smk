@@ -1,0 +1,60 @@
+"""What the rules share: paths, wildcards, and the helpers that look things up in the configuration."""
+
+import re
+from pathlib import Path
+
+from babylogue.fingerprint import fingerprint
+from babylogue.suites.registry import NAMES as SUITES
+from babylogue.suites.registry import load as load_suite
+from babylogue.suites.registry import module as suite_module
+from babylogue.transcripts.settings import PARTS
+
+RESULTS = CONFIG.results
+MODELS = f"{RESULTS}/models/{{run}}/seed{{seed}}"
+
+
+def one_of(names):
+    """A wildcard constraint that allows exactly these names."""
+    return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
+
+
+wildcard_constraints:
+    run=one_of(CONFIG.models),
+    seed=r"\d+",
+    checkpoint=r"[A-Za-z0-9_]+",
+    suite=one_of(SUITES),
+    part=one_of(PARTS),
+    pairs=one_of(CONFIG.pairs),
+    published=one_of(CONFIG.published),
+
+
+def code(script, *modules):
+    """The fingerprint of a rule's script and of the library modules behind it."""
+    return fingerprint(Path(workflow.basedir) / "scripts" / script, *modules)
+
+
+def rows(table, attribute, *values):
+    """The rows of a table of the configuration whose attribute has one of the values."""
+    return {name: row for name, row in table.items() if getattr(row, attribute, None) in values}
+
+
+def settings_of(row, *without):
+    """A row's settings as plain values, for params."""
+    return row.model_dump(exclude=set(without))
+
+
+def parent_folder(row):
+    """The model folder, with the wildcard {seed}, that a tuned model starts from."""
+    if row.parent in CONFIG.models:
+        return f"{RESULTS}/models/{row.parent}/seed{{seed}}/{row.parent_checkpoint}"
+    return f"{RESULTS}/published/{row.parent}"
+
+
+def model_file(run, name):
+    """A file beside a run's checkpoints, with the wildcard {seed}."""
+    return f"{RESULTS}/models/{run}/seed{{seed}}/{name}"
+
+
+def checkpoint_folders(run):
+    """checkpoint -> its folder, for every checkpoint that the run publishes."""
+    return {name: directory(model_file(run, name)) for name in CONFIG.models[run].checkpoint_names()}

@@ -1,0 +1,31 @@
+"""DPO, a rule for every row of the table of models that has the method.
+
+Needs: the parent's checkpoint, a pair set.
+Makes: models/{run}/seed{seed}/best/ and final/, settings.yaml, log.csv.
+"""
+
+for run, row in rows(CONFIG.models, "method", "dpo").items():
+
+    rule:
+        name:
+            f"dpo_{run}"
+        input:
+            parent=parent_folder(row),
+            pairs=f"{RESULTS}/pairs/{row.pairs}.parquet",
+        output:
+            **checkpoint_folders(run),
+            settings=model_file(run, "settings.yaml"),
+            log=model_file(run, "log.csv"),
+        params:
+            code=code("dpo.py"),
+            settings=settings_of(row, "method", "parent", "parent_checkpoint"),
+            run=run,
+        log:
+            f"{RESULTS}/logs/models/{run}/seed{{seed}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/models/{run}/seed{{seed}}.tsv"
+        resources:
+            mem_mb=6000,
+            runtime=360,
+        script:
+            "../scripts/dpo.py"

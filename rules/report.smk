@@ -1,0 +1,66 @@
+"""The tables and the page.
+
+Needs: every score that the configuration asks for, the logs of the models, the corpus statistics.
+Makes: report/scores.csv, baselines.csv, trajectories.csv, index.html.
+"""
+
+SCORES = CONFIG.scores()
+DIALOGUE = sorted({suite for *_, suite in SCORES} & {"dialogue_words", "dialogue_tokens"})
+REPORTED = sorted({suite for *_, suite in SCORES})
+TEMPLATES = sorted(str(file) for file in Path(workflow.basedir, "scripts/babylogue/report/templates").glob("[a-z]*"))
+SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
+TUNE_PAIRS = [name for name, row in NATURAL.items() if row.part == "tune"][:1]
+
+
+rule scores_table:
+    input:
+        [
+            f"{RESULTS}/scores/{run}/seed{seed}/{checkpoint}/{suite}.json"
+            for run, seed, checkpoint, suite in SCORES
+        ],
+    output:
+        f"{RESULTS}/report/scores.csv",
+    params:
+        code=code("scores_table.py"),
+    log:
+        f"{RESULTS}/logs/scores_table.log",
+    script:
+        "../scripts/scores_table.py"
+
+
+rule baselines:
+    input:
+        train=expand(f"{RESULTS}/pairs/{{pairs}}.parquet", pairs=TUNE_PAIRS),
+        test=expand(f"{RESULTS}/pairs/{{suite}}.parquet", suite=DIALOGUE),
+    output:
+        f"{RESULTS}/report/baselines.csv",
+    params:
+        code=code("baselines.py"),
+        suites=DIALOGUE,
+    log:
+        f"{RESULTS}/logs/baselines.log",
+    script:
+        "../scripts/baselines.py"
+
+
+rule report:
+    input:
+        scores=f"{RESULTS}/report/scores.csv",
+        baselines=f"{RESULTS}/report/baselines.csv",
+        statistics=f"{RESULTS}/corpus/statistics.json",
+        logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
+        templates=TEMPLATES,
+    output:
+        page=f"{RESULTS}/report/index.html",
+        trajectories=f"{RESULTS}/report/trajectories.csv",
+    params:
+        code=code("report.py"),
+        models=[{"run": run, **row.model_dump(include=SHOWN)} for run, row in CONFIG.models.items()],
+        suites=lambda wildcards: {suite: load_suite(suite).description for suite in REPORTED},
+        seeds=CONFIG.seeds,
+        source=CONFIG.transcripts.source,
+        judge=CONFIG.teacher.judge,
+    log:
+        f"{RESULTS}/logs/report.log",
+    script:
+        "../scripts/report.py"

@@ -1,0 +1,50 @@
+"""Benchmarks as tables of items.
+
+Needs: the benchmark's files from the mirror folder, or the project's own pairs and triplets.
+Makes: suites/{suite}.parquet.
+"""
+
+
+def suite_inputs(wildcards):
+    """The files of a suite: from the mirror, or of the project.
+
+    A missing mirror file stops the run before any job, with where to get it.
+    """
+    suite = load_suite(wildcards.suite)
+    project = {
+        "pairs": f"{RESULTS}/pairs/{wildcards.suite}.parquet",
+        "triplets": f"{RESULTS}/corpus/triplets/pretrain.parquet",
+    }
+    inputs = {name: [project[name]] for name in suite.needs}
+    if suite.sources:
+        try:
+            inputs["mirror"] = [str(path) for path in suite.mirror_files(CONFIG.suites.mirror)]
+        except UserError as error:
+            sys.exit(f"suites.mirror: {error}")
+    return inputs
+
+
+def suite_code(wildcards):
+    """The fingerprint of reading this suite, the other suites left out."""
+    return code("suite.py", suite_module(wildcards.suite))
+
+
+def suite_settings(wildcards):
+    """What a suite that is generated is generated from."""
+    return settings_of(CONFIG.suites.lexical_decision) if wildcards.suite == "lexical_decision" else {}
+
+
+rule suite:
+    input:
+        unpack(suite_inputs),
+    output:
+        f"{RESULTS}/suites/{{suite}}.parquet",
+    params:
+        code=suite_code,
+        settings=suite_settings,
+    log:
+        f"{RESULTS}/logs/suites/{{suite}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/suites/{{suite}}.tsv"
+    script:
+        "../scripts/suite.py"

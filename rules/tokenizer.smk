@@ -1,0 +1,23 @@
+"""The tokenizer.
+
+Needs: the triplets; words of the pretrain part alone, speaker tags of all.
+Makes: tokenizer/, a Hugging Face tokenizer folder.
+"""
+
+
+rule tokenizer:
+    input:
+        **{part: f"{RESULTS}/corpus/triplets/{part}.parquet" for part in PARTS},
+    output:
+        directory(f"{RESULTS}/tokenizer"),
+    params:
+        code=code("tokenizer.py"),
+        settings=settings_of(CONFIG.tokenizer),
+    log:
+        f"{RESULTS}/logs/tokenizer.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tokenizer.tsv"
+    resources:
+        mem_mb=4000,
+    script:
+        "../scripts/tokenizer.py"

@@ -1,0 +1,1 @@
+"""Babylogue: language models of child-caregiver dialogue, from CHILDES transcripts to a page of figures."""

@@ -1,0 +1,278 @@
+"""The whole configuration: typed, checked against itself, with one line per mistake.
+
+Only the Snakefile reads this module; rules hand each script the sub-tree that it uses.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from .errors import UserError
+from .model.settings import PretrainSettings
+from .preferences.settings import DPOSettings, MixedPairs, NaturalPairs, PairSettings, SyntheticPairs
+from .reinforcement.rewards import REWARDS
+from .reinforcement.settings import PPOSettings
+from .settings import Settings
+from .suites.registry import NAMES as SUITES
+from .suites.settings import SuiteSettings
+from .teacher.settings import JudgeSettings, PublishedModel, RepliesSettings
+from .tokenizer.settings import TokenizerSettings
+from .transcripts.settings import SplitSettings, TranscriptSettings, TripletSettings
+
+METHODS = ("pretrain", "dpo", "ppo")
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+
+class PretrainRow(PretrainSettings):
+    """A model trained from scratch."""
+
+    method: Literal["pretrain"]
+    """How the model is made."""
+
+
+class _Tuned(Settings):
+    parent: str
+    """The model that this one starts from: a row of `models` or of `published`."""
+    parent_checkpoint: str = "final"
+    """Which of the parent's checkpoints; of no account for a published model."""
+
+    def checkpoint_names(self) -> list[str]:
+        """The names under which the model's checkpoints are published."""
+        return ["best", "final"]
+
+
+class DPORow(DPOSettings, _Tuned):
+    """A model tuned by direct preference optimisation."""
+
+    method: Literal["dpo"]
+    """How the model is made."""
+
+
+class PPORow(PPOSettings, _Tuned):
+    """A model tuned by proximal policy optimisation."""
+
+    method: Literal["ppo"]
+    """How the model is made."""
+    reward: str
+    """What replies are rewarded for, by name."""
+    heldout_pairs: str
+    """The natural pair set on whose held-out part the run is watched."""
+
+
+class PromptedReplies(RepliesSettings):
+    """Replies to a number of prompts."""
+
+    prompts: int = Field(gt=0)
+    """Prompts that are answered."""
+
+
+class TeacherSettings(Settings):
+    """Which published models write, judge and compare replies, and how."""
+
+    writer: str
+    """The row of `published` that writes replies and whose log-probabilities make the confidence reward."""
+    judge: str
+    """The row of `published` that gives the LLM score; a chat model."""
+    embedder: str
+    """The row of `published` whose sentence embeddings make the semantic similarity."""
+    pairs: PromptedReplies
+    """Replies that become the chosen ones of synthetic pairs."""
+    rollouts: PromptedReplies
+    """Replies that serve as references of the rewards; sample 0 is the single reference."""
+    judging: JudgeSettings = JudgeSettings()
+    """How the judge is asked."""
+
+    def models(self) -> dict[str, str]:
+        """Role -> row of `published`."""
+        return {"writer": self.writer, "judge": self.judge, "embedder": self.embedder}
+
+
+ModelRow = Annotated[PretrainRow | DPORow | PPORow, Field(discriminator="method")]
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+class Grid(Settings):
+    """Suites that are scored on checkpoints."""
+
+    suites: list[str] = Field(min_length=1)
+    """Names of suites."""
+    checkpoints: list[str] = Field(min_length=1)
+    """Names of checkpoints: final, best, chck_1M ...; a model without one of them is left out there."""
+    models: list[str] | None = None
+    """Rows of `models`; null: all."""
+
+
+class Configuration(Settings):
+    """Everything that config.yaml and the presets over it say."""
+
+    results: str = "results"
+    """Folder that everything is written to."""
+    seeds: list[int] = Field([0], min_length=1)
+    """Every model is trained once with each."""
+    transcripts: TranscriptSettings = TranscriptSettings()
+    """Where transcripts come from."""
+    split: SplitSettings = SplitSettings()
+    """How children are divided into parts."""
+    triplets: TripletSettings = TripletSettings()
+    """How utterances become triplets."""
+    tokenizer: TokenizerSettings = TokenizerSettings()
+    """The tokenizer."""
+    published: dict[Name, PublishedModel] = {}
+    """Models made elsewhere, by the names used here."""
+    teacher: TeacherSettings
+    """Which published models write and judge replies, and how."""
+    pairs: dict[Name, PairSettings] = {}
+    """Preference pairs, by name; dialogue_words and dialogue_tokens are those of the suites."""
+    models: dict[Name, ModelRow] = Field(min_length=1)
+    """The table of models."""
+    suites: SuiteSettings = SuiteSettings()
+    """Where benchmarks lie and how scoring runs."""
+    evaluate: list[Grid] = Field(min_length=1)
+    """What is scored."""
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        self._check_parents()
+        self._check_pairs()
+        self._check_models()
+        self._check_published()
+        self._check_evaluate()
+        return self
+
+    def _check_parents(self) -> None:
+        for name, row in self.models.items():
+            path = [name]
+            while isinstance(row, _Tuned):
+                if row.parent in path:
+                    raise ValueError(f"models.{name}.parent: a cycle, {' -> '.join([*path, row.parent])}")
+                path.append(row.parent)
+                if row.parent in self.published:
+                    break
+                if row.parent not in self.models:
+                    raise ValueError(
+                        f"models.{path[-2]}.parent: no model {row.parent!r}; there are "
+                        f"{', '.join([*self.models, *self.published])}"
+                    )
+                parent = self.models[row.parent]
+                if row.parent_checkpoint not in parent.checkpoint_names():
+                    raise ValueError(
+                        f"models.{path[-2]}.parent_checkpoint: {row.parent} has no {row.parent_checkpoint!r}; it has "
+                        f"{', '.join(parent.checkpoint_names())}"
+                    )
+                row = parent
+
+    def _check_pairs(self) -> None:
+        for name, pairs in self.pairs.items():
+            if isinstance(pairs, SyntheticPairs) and not isinstance(self.pairs.get(pairs.base), NaturalPairs):
+                raise ValueError(f"pairs.{name}.base: no natural set {pairs.base!r}")
+            if isinstance(pairs, MixedPairs):
+                for other in pairs.shares:
+                    if not isinstance(self.pairs.get(other), NaturalPairs | SyntheticPairs):
+                        raise ValueError(f"pairs.{name}.shares: no natural or synthetic set {other!r}")
+
+    def _check_models(self) -> None:
+        for name, row in self.models.items():
+            if isinstance(row, DPORow):
+                if row.pairs not in self.pairs:
+                    raise ValueError(f"models.{name}.pairs: no set {row.pairs!r}; there are {', '.join(self.pairs)}")
+                if getattr(self.pairs[row.pairs], "part", "tune") == "test":
+                    raise ValueError(f"models.{name}.pairs: {row.pairs} is of the test part; train on the tune part")
+            if isinstance(row, PPORow) and row.heldout_pairs not in self.pairs:
+                raise ValueError(f"models.{name}.heldout_pairs: no set {row.heldout_pairs!r} in pairs")
+            if isinstance(row, PPORow) and row.reward not in REWARDS:
+                raise ValueError(f"models.{name}.reward: no reward {row.reward!r}; there are {', '.join(REWARDS)}")
+
+    def _check_published(self) -> None:
+        for role, name in self.teacher.models().items():
+            if name not in self.published:
+                raise ValueError(f"teacher.{role}: no row {name!r} in published")
+
+    def _check_evaluate(self) -> None:
+        for index, grid in enumerate(self.evaluate):
+            key = f"evaluate.{index}"
+            for suite in grid.suites:
+                if suite not in SUITES:
+                    raise ValueError(f"{key}.suites: no suite {suite!r}; there are {', '.join(SUITES)}")
+                if suite in ("dialogue_words", "dialogue_tokens") and suite not in self.pairs:
+                    raise ValueError(f"pairs.{suite}: missing, and the suite of that name is scored on it")
+            for name in grid.models or ():
+                if name not in self.models:
+                    raise ValueError(f"{key}.models: no model {name!r}; there are {', '.join(self.models)}")
+            rows = [self.models[name] for name in grid.models or self.models]
+            for checkpoint in grid.checkpoints:
+                if not any(checkpoint in row.checkpoint_names() for row in rows):
+                    raise ValueError(f"{key}.checkpoints: no model has a checkpoint {checkpoint!r}")
+
+    def scores(self) -> list[tuple[str, int, str, str]]:
+        """(run, seed, checkpoint, suite) of every score, each once."""
+        wanted = {}
+        for grid in self.evaluate:
+            for run in grid.models or self.models:
+                for checkpoint in grid.checkpoints:
+                    if checkpoint in self.models[run].checkpoint_names():
+                        for seed in self.seeds:
+                            for suite in grid.suites:
+                                wanted[run, seed, checkpoint, suite] = None
+        return list(wanted)
+
+
+def _merged(defaults: dict, row: dict) -> dict:
+    """`row` over `defaults`, nested tables merged."""
+    merged = dict(defaults)
+    for key, value in row.items():
+        nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], value) if nested else value
+    return merged
+
+
+def resolve(raw: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with each method's defaults under its rows, and rows set to null left out.
+
+    Raises:
+        UserError: `models`, a row or a section of defaults is no table.
+    """
+    raw = {key: value for key, value in raw.items() if value is not None}
+    for key in ("models", "pairs", "published", *METHODS):
+        if not isinstance(raw.get(key, {}), dict):
+            raise UserError(f"{key}: must be a table of names, not {raw[key]!r}")
+    defaults = {method: raw.pop(method, {}) for method in METHODS}
+    for table in ("models", "pairs", "published"):
+        raw[table] = {str(name): row for name, row in raw.get(table, {}).items() if row is not None}
+    for name, row in raw["models"].items():
+        if not isinstance(row, dict):
+            raise UserError(f"models.{name}: must be a table with a method, not {row!r}")
+        raw["models"][name] = _merged(defaults.get(row.get("method"), {}), row)
+    return raw
+
+
+def _describe(error: dict, raw: dict[str, Any]) -> str:
+    """`key: what is wrong`, the key as the user wrote it."""
+    place = [str(part) for part in error["loc"]]
+    if len(place) > 2 and place[0] in ("models", "pairs"):
+        tag = place.pop(2)  # the method or kind, which the user's file does not spell as a level
+        own = (raw.get("models") or {}).get(place[1])
+        if place[0] == "models" and tag in METHODS and len(place) > 2 and place[2] not in (own or {}):
+            if place[2] in (raw.get(tag) or {}):
+                place = [tag, *place[2:]]
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "unknown key; see config.yaml for the keys that there are"
+    elif error["type"] == "missing":
+        message = "missing"
+    elif "input" in error and not isinstance(error["input"], dict):
+        message = f"{message}, not {error['input']!r}"
+    return f"{'.'.join(place)}: {message}" if place else message
+
+
+def load_configuration(raw: dict[str, Any]) -> Configuration:
+    """Check the configuration as read from YAML.
+
+    Raises:
+        UserError: one line that names the first wrong key, and how many more there are.
+    """
+    try:
+        return Configuration.model_validate(resolve(raw))
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False)
+        more = f" (and {len(others)} more)" if others else ""
+        raise UserError(_describe(first, raw) + more) from None

@@ -1,0 +1,74 @@
+"""What code a rule's result depends on, as one digest that changes with behaviour and not with comments.
+
+Snakemake sees a rule's script but not the modules that the script imports. A rule therefore carries the
+fingerprint of its script as a parameter; a change in any module reached from it reruns the rule.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+_LIBRARY = Path(__file__).parent
+_PACKAGE = _LIBRARY.name
+
+
+def fingerprint(script: Path, *modules: str) -> str:
+    """Digest of a script, of further modules by dotted name, and of every library module that they import.
+
+    Imports inside functions count; comments, docstrings and layout do not.
+    """
+    found: dict[Path, str] = {}
+    waiting = [Path(script), *(path for module in modules for path in _module_files(module.split(".")))]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            digest, imported = _read(path)
+            found[path] = digest
+            waiting.extend(imported)
+    lines = sorted(f"{path.name} {digest}" for path, digest in found.items())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+@cache
+def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
+    """A file's digest and the library files that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    imported = tuple(file for name in _imported_names(tree, path) for file in _module_files(name))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            # A text on its own is a docstring or describes the field above it; neither does anything.
+            node.body = [line for line in body if not _is_text(line)] or [ast.Pass()]
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), imported
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _imported_names(tree: ast.AST, path: Path) -> list[list[str]]:
+    """Dotted names, as lists from the package on, of everything that may be a library module."""
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module.split(".") if node.module else []
+            if node.level:
+                here = [_PACKAGE, *path.parent.relative_to(_LIBRARY).parts]
+                base = here[: len(here) - node.level + 1] + base
+            names += [[*base, alias.name] for alias in node.names]
+    return [name for name in names if name and name[0] == _PACKAGE]
+
+
+def _module_files(name: list[str]) -> list[Path]:
+    """The files that importing a dotted name runs; its last part may be no module but something in one."""
+    files = []
+    for length in range(1, len(name) + 1):
+        stem = _LIBRARY.joinpath(*name[1:length])
+        for file in (stem / "__init__.py", stem.with_suffix(".py")):
+            if file.is_file() and file.is_relative_to(_LIBRARY):
+                files.append(file)
+                break
+    return files

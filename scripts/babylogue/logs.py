@@ -1,0 +1,68 @@
+"""Job logs and progress lines: the same text on the terminal and in the rule's log file."""
+
+import logging
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .errors import UserError
+
+logger = logging.getLogger("babylogue")
+
+
+@contextmanager
+def job_log(path: str, job: str):
+    """Log to the terminal and to `path` for as long as one job runs.
+
+    `job` names the job in every line, since several jobs share the terminal. A `UserError` becomes one
+    line and exit status 1.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    form = logging.Formatter(f"%(asctime)s {job}: %(message)s", "%H:%M:%S")
+    handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="w", encoding="utf-8")]
+    for handler in handlers:
+        handler.setFormatter(form)
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    except UserError as error:
+        logger.error("%s", error)
+        sys.exit(1)
+    except BaseException:
+        logger.exception("stopped by an error")
+        raise
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
+
+
+class _ProgressLines:
+    """The file that tqdm writes to: every refresh becomes one line of the log."""
+
+    def write(self, text: str) -> None:
+        if line := text.strip():
+            logger.info("%s", line)
+
+    def flush(self) -> None:
+        pass
+
+
+def progress(iterable=None, *, total=None, description: str, unit: str, every_s: float = 5.0) -> tqdm:
+    """A tqdm bar whose refreshes are log lines, at most one in `every_s` seconds."""
+    return tqdm(
+        iterable,
+        total=total,
+        desc=description,
+        unit=unit,
+        unit_scale=True,
+        file=_ProgressLines(),
+        mininterval=every_s,
+        maxinterval=float("inf"),
+        delay=every_s,
+        ascii=True,
+        ncols=100,
+    )

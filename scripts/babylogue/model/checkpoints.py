@@ -1,0 +1,19 @@
+"""Model folders written so that a half one never bears its name."""
+
+import shutil
+from pathlib import Path
+
+from transformers.utils import logging
+
+logging.disable_progress_bar()  # its bars for writing shards would break up the job's own progress lines
+
+
+def save_model(model, tokenizer, folder: Path) -> None:
+    """Write a Hugging Face model folder under a temporary name, then give it its own by rename."""
+    folder = Path(folder)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    model.save_pretrained(partial)
+    tokenizer.save_pretrained(partial)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)

@@ -1,0 +1,70 @@
+"""Drawing a rejected reply for every exchange, by swaps that keep the use of replies balanced."""
+
+from collections.abc import Callable, Hashable
+
+import numpy as np
+
+_ROUNDS = 30
+
+
+def draw_rejected(
+    groups: list[Hashable],
+    replies: list[str],
+    allowed: Callable[[int, str], bool],
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """For every exchange the index of the reply that is its rejected one, -1 where none was found.
+
+    Within a group (equal length, terminator, age band ...) the replies are permuted; an exchange whose
+    reply from the permutation is not allowed swaps with random others of its group until both are served.
+    Every reply is thus a rejected one at most once, as it is a chosen one once: a classifier that sees the
+    reply alone learns nothing.
+
+    Args:
+        groups: (exchanges,) what must be equal.
+        replies: (exchanges,) the true replies.
+        allowed: whether the reply may be rejected for the exchange of this index.
+
+    Returns:
+        (exchanges,) int64. The exchanges with an index are closed under it: chosen and rejected replies
+        are the same multiset.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    rejected = np.full(len(groups), -1, dtype=np.int64)
+    for indices in members.values():
+        taken = generator.permutation(indices)
+        at = dict(zip(indices, taken.tolist(), strict=True))
+        bad = [index for index in indices if not allowed(index, replies[at[index]])]
+        for _ in range(_ROUNDS):
+            if not bad:
+                break
+            partners = generator.choice(indices, size=len(bad)).tolist()
+            for index, other in zip(bad, partners, strict=True):
+                if allowed(index, replies[at[other]]) and (
+                    allowed(other, replies[at[index]]) or not allowed(other, replies[at[other]])
+                ):
+                    at[index], at[other] = at[other], at[index]
+            bad = [index for index in indices if not allowed(index, replies[at[index]])]
+        _take_out(at, bad, lambda index, at=at: allowed(index, replies[at[index]]))
+        for index, chosen in at.items():
+            rejected[index] = chosen
+    return rejected
+
+
+def _take_out(at: dict[int, int], unserved: list[int], served: Callable[[int], bool]) -> None:
+    """Take unserved exchanges out of a permutation, so that what remains is one.
+
+    The exchange that had the reply of the one taken out inherits its rejected reply; if it may not have
+    that, it goes too.
+    """
+    before = {chosen: index for index, chosen in at.items()}
+    while unserved:
+        index = unserved.pop()
+        chosen, heir = at.pop(index), before.pop(index)
+        if heir == index:
+            continue
+        at[heir], before[chosen] = chosen, heir
+        if not served(heir) and heir not in unserved:
+            unserved.append(heir)

@@ -1,0 +1,104 @@
+"""Natural preference pairs: real caregiver turn, real child reply, another child reply.
+
+The default is two-sided: chosen and rejected pass the same filters (no lexical word shared with the
+prompt), have the same length, terminator and age band, and each reply is rejected as often as it is chosen.
+The paper's own construction filters the chosen reply alone, so that "reject what shares a token with the
+prompt" beats its best model; it is kept as `published`.
+
+pairs parquet: prompt, chosen, rejected (str, with tags), part (train | heldout), corpus, child, transcript
+(str), age_months (float).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from ..dialogue import CHILD, count_words, share_words, write_turn
+from .exchanges import describe_replies, find_exchanges
+from .matching import draw_rejected
+from .settings import NaturalPairs
+
+
+def _token_overlap(first: str, second: str) -> bool:
+    """The paper's overlap: any token in common, the final punctuation mark included."""
+    return bool(set(first.split()) & set(second.split()))
+
+
+def candidate_exchanges(triplets: pd.DataFrame, settings: NaturalPairs) -> pd.DataFrame:
+    """The exchanges that may become pairs, in random order."""
+    overlap = share_overlap(settings)
+    exchanges = describe_replies(find_exchanges(triplets), settings.age_band_months)
+    exchanges = exchanges[
+        (exchanges["turn"].map(count_words) >= settings.min_prompt_words)
+        & (exchanges["reply_words"] >= settings.min_reply_words)
+    ]
+    sound = [not overlap(turn, reply) for turn, reply in zip(exchanges["turn"], exchanges["reply"], strict=True)]
+    return exchanges[sound].sample(frac=1, random_state=settings.seed).reset_index(drop=True)
+
+
+def share_overlap(settings: NaturalPairs) -> Callable[[str, str], bool]:
+    """The overlap of prompt and reply that the construction filters by."""
+    if settings.construction == "published":
+        return _token_overlap
+    return lambda turn, reply: share_words((turn, reply))
+
+
+def natural_pairs(
+    triplets: pd.DataFrame, settings: NaturalPairs, count_tokens: Callable[[list[str]], list[int]]
+) -> pd.DataFrame:
+    """Build the set.
+
+    Args:
+        triplets: of one part of the corpus.
+        count_tokens: replies -> subword tokens of each, for `match: tokens`.
+    """
+    exchanges = candidate_exchanges(triplets, settings)
+    # Some are lost in matching; there is no use in matching millions.
+    exchanges = exchanges.head(3 * settings.max_pairs)
+    turns, replies = exchanges["turn"].tolist(), exchanges["reply"].tolist()
+    length = exchanges["reply_words"] if settings.match == "words" else count_tokens(replies)
+    if settings.construction == "published":
+        groups = [(size,) for size in length]
+    else:
+        groups = list(zip(length, exchanges["reply_terminator"], exchanges["age_band"], strict=True))
+    overlap = share_overlap(settings)
+    true_replies: dict[str, set[str]] = {}
+    for turn, reply in zip(turns, replies, strict=True):
+        true_replies.setdefault(turn.casefold(), set()).add(reply.casefold())
+
+    def allowed(index: int, reply: str) -> bool:
+        if settings.construction == "published":
+            return reply != replies[index]
+        return reply.casefold() not in true_replies[turns[index].casefold()] and not overlap(turns[index], reply)
+
+    rejected = draw_rejected(groups, replies, allowed, np.random.default_rng(settings.seed))
+    return _pairs(exchanges, rejected, settings)
+
+
+def _pairs(exchanges: pd.DataFrame, rejected: np.ndarray, settings: NaturalPairs) -> pd.DataFrame:
+    replies = exchanges["reply"].to_numpy(dtype=object)
+    kept = np.flatnonzero(rejected >= 0)[: settings.max_pairs]
+    exchanges = exchanges.iloc[kept]
+    pairs = pd.DataFrame(
+        {
+            "prompt": [write_turn(*pair) for pair in zip(exchanges["speaker"], exchanges["turn"], strict=True)],
+            "chosen": [write_turn(CHILD, reply) for reply in exchanges["reply"]],
+            "rejected": [write_turn(CHILD, reply) for reply in replies[rejected[kept]]],
+        }
+    )
+    for name in ("corpus", "child", "transcript", "age_months"):
+        pairs[name] = exchanges[name].to_numpy()
+    pairs["part"] = heldout_part(pairs["child"], settings)
+    return pairs
+
+
+def heldout_part(children: pd.Series, settings: NaturalPairs) -> list[str]:
+    """train or heldout per pair: whole children, drawn until they hold `heldout_share` of the pairs."""
+    if settings.part == "test":
+        return ["heldout"] * len(children)
+    counts = children.value_counts(sort=False).sort_index()
+    shuffled = counts.iloc[np.random.default_rng(settings.seed).permutation(len(counts))]
+    before = shuffled.cumsum() - shuffled
+    heldout = set(shuffled.index[before < settings.heldout_share * len(children)])
+    return ["heldout" if child in heldout else "train" for child in children]

@@ -1,0 +1,86 @@
+"""Settings of preference pairs and of DPO."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ..settings import Settings
+
+
+class NaturalPairs(Settings):
+    """A caregiver turn, its real child reply (chosen) and another child reply (rejected)."""
+
+    kind: Literal["natural"] = "natural"
+    """Which construction."""
+    part: Literal["tune", "test"] = "tune"
+    """Part of the corpus: tune for training, test for the dialogue suites."""
+    match: Literal["words", "tokens"] = "words"
+    """What chosen and rejected have equally many of: lexical words, or subword tokens."""
+    construction: Literal["two_sided", "published"] = "two_sided"
+    """two_sided: both replies pass the same filters. published: the paper's, chosen filtered alone."""
+    max_pairs: int = Field(2000, gt=0)
+    """Pairs at most."""
+    min_prompt_words: int = Field(2, ge=1)
+    """Fewest lexical words in the caregiver's turn."""
+    min_reply_words: int = Field(1, ge=1)
+    """Fewest lexical words in a reply."""
+    age_band_months: int = Field(6, gt=0)
+    """Chosen and rejected come from children whose ages fall into the same band of this width."""
+    heldout_share: float = Field(0.1, ge=0, lt=1)
+    """Share of the pairs, whole children, that tuning is judged by; all of the test part is held out."""
+    seed: int = 0
+    """Seed of the drawing."""
+
+
+class SyntheticPairs(Settings):
+    """The prompts of a natural set with a chosen reply written by the teacher."""
+
+    kind: Literal["synthetic"]
+    """Which construction."""
+    base: str
+    """The natural set whose prompts and child replies are used."""
+    form: Literal["chat", "raw"] = "chat"
+    """chat: brought to CHAT form, matched in words and terminator. raw: as published, matched in nothing."""
+    seed: int = 0
+    """Seed of the drawing of rejected replies."""
+
+
+class MixedPairs(Settings):
+    """Pairs drawn from other sets by share, at the size of the smallest of them."""
+
+    kind: Literal["mixed"]
+    """Which construction."""
+    shares: dict[str, float]
+    """Pair set -> share; they add up to 1."""
+    seed: int = 0
+    """Seed of the drawing."""
+
+    @model_validator(mode="after")
+    def _shares_add_up(self):
+        if abs(sum(self.shares.values()) - 1) > 1e-6 or min(self.shares.values()) <= 0:
+            raise ValueError("shares must be positive and add up to 1")
+        return self
+
+
+PairSettings = Annotated[NaturalPairs | SyntheticPairs | MixedPairs, Field(discriminator="kind")]
+
+
+class DPOSettings(Settings):
+    """Direct preference optimisation (Rafailov et al. 2023) of a parent model, by trl."""
+
+    pairs: str
+    """The pair set that is trained on, a row of `pairs`."""
+    beta: float = Field(0.1, gt=0)
+    """Strength of the pull to the reference model."""
+    learning_rate: float = Field(1e-4, gt=0)
+    """Peak learning rate of AdamW."""
+    epochs: float = Field(1.0, gt=0)
+    """Passes over the training pairs."""
+    batch_size: int = Field(32, gt=0)
+    """Pairs in a step of the optimiser."""
+    evaluations: int = Field(6, gt=0)
+    """Evaluations on held-out pairs spread over the run; `best` is the model at the most accurate one."""
+    patience: int = Field(3, gt=0)
+    """Evaluations without a gain in accuracy after which the run stops."""
+    warmup_share: float = Field(0.1, ge=0, lt=1)
+    """Share of the steps over which the learning rate rises linearly."""

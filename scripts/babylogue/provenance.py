@@ -1,0 +1,41 @@
+"""What a model was made with: settings.yaml beside its checkpoints."""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import yaml
+
+from .settings import Settings
+
+PACKAGES = (
+    "babylogue", "torch", "transformers", "trl", "tokenizers", "datasets", "pylangacq", "sacrebleu", "pandas", "numpy",
+)  # fmt: skip
+
+
+def commit() -> str | None:
+    """The commit of the code, with `-dirty` where files differ from it; None outside a git checkout."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return described.stdout.strip() or None
+
+
+def write_settings(path: str, *, run: str, seed: int, method: str, settings: Settings, **others: str) -> None:
+    """Write the resolved settings, the seed, the commit and the versions of what made a model."""
+    content = {
+        "run": run,
+        "seed": seed,
+        "method": method,
+        **others,
+        "settings": settings.model_dump(),
+        "commit": commit(),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+    }
+    Path(path).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))

@@ -1,0 +1,31 @@
+"""The prompts of PPO: caregiver turns of the tune part that no pair set uses (Padovani et al. 2025, section 3)."""
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from ..dialogue import write_turn
+from ..errors import UserError
+from ..logs import logger
+from ..preferences.exchanges import find_exchanges
+
+MIN_TOKENS = 4  # the paper's, terminator included
+
+
+def rollout_prompts(triplets: pd.DataFrame, used: Collection[str], *, count: int, seed: int) -> pd.DataFrame:
+    """`count` different prompts in random order, one column `prompt`; fewer, with a warning, if there are fewer.
+
+    Raises:
+        UserError: there is none.
+    """
+    exchanges = find_exchanges(triplets)
+    long_enough = exchanges["turn"].str.split().str.len() >= MIN_TOKENS
+    exchanges = exchanges[long_enough]
+    prompts = pd.Series([write_turn(*pair) for pair in zip(exchanges["speaker"], exchanges["turn"], strict=True)])
+    prompts = prompts[~prompts.isin(used)].drop_duplicates()
+    if prompts.empty:
+        raise UserError("teacher.rollouts.prompts: the tune part has no caregiver turn left; add transcripts")
+    if len(prompts) < count:
+        logger.warning("%d prompts asked for, %d there", count, len(prompts))
+    drawn = prompts.sample(n=min(count, len(prompts)), random_state=seed)
+    return pd.DataFrame({"prompt": drawn.to_numpy()})

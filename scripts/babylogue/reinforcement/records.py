@@ -1,0 +1,95 @@
+"""What a PPO run records: the columns of its log, and its result."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import torch
+from transformers import PreTrainedModel
+
+from ..dialogue import count_words
+from . import objective
+from .rollouts import Rollout
+
+LOG_COLUMNS = {
+    "step": "updates that the policy has had",
+    "episodes": "replies rewarded so far, this rollout's included",
+    "reward_mean": "mean reward of the rollout, after the penalty for unfinished replies",
+    "reward_std": "standard deviation of the same",
+    "kl_k1": "KL from the reference by k1, nats a reply",
+    "kl_k3": "KL from the reference by k3, nats a reply",
+    "kl_full": "KL from the reference over the whole vocabulary at the sampled positions, nats a reply",
+    "kl_coefficient": "weight of the KL penalty",
+    "entropy": "entropy of the sampling distribution, nats a token",
+    "reply_tokens": "mean length of the replies, without the token that ends them",
+    "empty_share": "share of replies without any word",
+    "unfinished_share": "share of replies that did not end within max_new_tokens",
+    "identical_share": "share of the most frequent reply",
+    "held_out_accuracy": "dialogue accuracy on held-out pairs, percent; missing between evaluations",
+    "explained_variance": "share of the returns' variance that the values explain",
+    "policy_loss": "clipped policy loss, mean over minibatches",
+    "value_loss": "clipped value loss, mean over minibatches",
+    "language_model_loss": "loss on corpus texts, nats a token; missing if it is off",
+    "clip_share": "share of tokens whose policy loss is clipped, mean over minibatches",
+    "ratio_max": "largest ratio of new to old probability in any minibatch",
+    "gradient_norm": "norm of the gradient before clipping, mean over minibatches",
+    "learning_rate": "learning rate of the update",
+    "seconds_generation": "seconds spent sampling",
+    "seconds_reward": "seconds spent in the reward",
+    "seconds_held_out": "seconds spent on held-out pairs; missing between evaluations",
+    "seconds_training": "seconds spent in the reference model and the update",
+}
+"""Columns of `PPOResult.log` in order. A row is about one policy: its rollout, and the update that follows from it
+(missing in the last row)."""
+
+
+@dataclass
+class PPOResult:
+    """What a run leaves: two sets of weights, and its records."""
+
+    model: PreTrainedModel
+    final: dict[str, torch.Tensor]
+    """Weights when the run ended, or was stopped."""
+    best: dict[str, torch.Tensor]
+    """Weights that the rule of `guard.Best` kept."""
+    best_step: int
+    """Updates that `best` had had."""
+    stopped: str | None
+    """The guard's reason, or None if the run came to its end."""
+    log: pd.DataFrame
+    """One row a step, columns LOG_COLUMNS."""
+    samples: pd.DataFrame
+    """Every reply: step, prompt, reply, reward (as the reward gave it), finished."""
+
+    def save(self, which: Literal["final", "best"], folder: str | Path) -> None:
+        """Write one set of weights as a Hugging Face model folder; `model` holds them afterwards."""
+        self.model.load_state_dict(getattr(self, which))
+        self.model.save_pretrained(folder)
+
+
+def describe_rollout(
+    rollout: Rollout, scores: torch.Tensor, reference_log_probs: torch.Tensor, kl_full: float
+) -> dict[str, float]:
+    """The rollout's columns of the log.
+
+    `scores` (B,) are the rewards with the penalty for unfinished replies, `reference_log_probs` (B, T) are 0 where
+    masked, `kl_full` is in nats a reply.
+    """
+    replies = len(rollout.replies)
+    log_probs, actions = rollout.log_probs, rollout.actions
+    lengths = actions.sum(dim=1) - rollout.finished.long()
+    return {
+        "reward_mean": float(scores.mean()),
+        "reward_std": float(scores.std(correction=0)),
+        # Both estimates are 0 where masked, as the log-probabilities are.
+        "kl_k1": float(objective.kl_k1(log_probs, reference_log_probs).sum(dim=1).mean()),
+        "kl_k3": float(objective.kl_k3(log_probs, reference_log_probs).sum(dim=1).mean()),
+        "kl_full": kl_full,
+        "entropy": float(objective.masked_mean(rollout.entropies, actions)),
+        "reply_tokens": float(lengths.double().mean()),
+        "empty_share": sum(count_words(reply) == 0 for reply in rollout.replies) / replies,
+        "unfinished_share": float((~rollout.finished).double().mean()),
+        "identical_share": Counter(rollout.replies).most_common(1)[0][1] / replies,
+    }

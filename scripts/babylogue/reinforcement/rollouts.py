@@ -1,0 +1,177 @@
+"""Rollouts: replies sampled from the policy in batches, each ended where its turn ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from ..dialogue import CHILD, TAG, speaker_tag
+from ..errors import UserError
+from .policy import Policy, log_distribution, positions, top_p_nucleus
+
+
+@dataclass
+class Rollout:
+    """A batch of sampled replies: B rows, prompts padded on the left to P tokens, T actions at most.
+
+    The actions of a row are exactly the tokens that the policy emitted, the one that ends the reply included;
+    what follows is padding and masked. (Padovani et al. 2025 train on re-encoded or over-long replies.)
+    """
+
+    input_ids: torch.Tensor  # (B, P + T)
+    attention_mask: torch.Tensor  # (B, P + T), 1 on prompt and actions
+    prompt_length: int  # P
+    actions: torch.Tensor  # (B, T) bool: sampled tokens, each row a run of them from column 0
+    log_probs: torch.Tensor  # (B, T) log-probability of each action when it was sampled, 0 where masked
+    entropies: torch.Tensor  # (B, T) entropy of the sampling distribution, nats, 0 where masked
+    hidden: torch.Tensor  # (B, T, H) hidden state that each action was sampled from
+    nucleus: torch.Tensor | None  # (B, T, V) bool: tokens that could be sampled; None without top-p
+    replies: list[str]  # decoded without the token that ends the reply
+    finished: torch.Tensor  # (B,) bool: the reply has ended with a speaker tag or the end of sequence
+
+    @property
+    def tokens(self) -> torch.Tensor:
+        """The tokens in the action columns (B, T)."""
+        return self.input_ids[:, self.prompt_length :]
+
+    def select(self, rows: Sequence[int]) -> "Rollout":
+        """The given rows, cut to their own longest prompt and longest reply."""
+        index = torch.as_tensor(rows, device=self.input_ids.device)
+        actions = self.actions[index]
+        length = int(actions.sum(dim=1).max())
+        attention_mask = self.attention_mask[index]
+        padding = int(attention_mask.argmax(dim=1).min())
+        columns = slice(padding, self.prompt_length + length)
+        return Rollout(
+            input_ids=self.input_ids[index][:, columns],
+            attention_mask=attention_mask[:, columns],
+            prompt_length=self.prompt_length - padding,
+            actions=actions[:, :length],
+            log_probs=self.log_probs[index][:, :length],
+            entropies=self.entropies[index][:, :length],
+            hidden=self.hidden[index][:, :length],
+            nucleus=None if self.nucleus is None else self.nucleus[index][:, :length],
+            replies=[self.replies[row] for row in index.tolist()],
+            finished=self.finished[index],
+        )
+
+
+def stop_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Ids of the tokens that end a reply, ascending: every speaker tag, and the end of sequence."""
+    stops = {token_id for token, token_id in tokenizer.get_vocab().items() if TAG.fullmatch(token)}
+    if tokenizer.eos_token_id is not None:
+        stops.add(tokenizer.eos_token_id)
+    return sorted(stops)
+
+
+def encode_prompts(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], max_tokens: int) -> list[list[int]]:
+    """Token ids of each prompt followed by the child's tag, with the tokenizer's beginning of sequence.
+
+    Raises `UserError` if the tag is not a token of its own, or if a prompt is longer than `max_tokens`.
+    """
+    tag = speaker_tag(CHILD)
+    tag_id = tokenizer.get_vocab().get(tag)
+    encoded = tokenizer([f"{prompt} {tag}" for prompt in prompts])["input_ids"]
+    for prompt, ids in zip(prompts, encoded, strict=True):
+        if ids[-1] != tag_id:
+            raise UserError(f"the tokenizer has no single token {tag}: add the speaker tags to it before PPO")
+        if len(ids) > max_tokens:
+            raise UserError(
+                f"prompt {prompt!r} has {len(ids)} tokens, and the model's context leaves {max_tokens}: "
+                "drop it, or lower max_new_tokens"
+            )
+    return encoded
+
+
+def pad_left(encoded: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and attention mask (B, P), padding on the left; the padding's id (0) is never attended to."""
+    width = max(map(len, encoded))
+    input_ids = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in encoded], device=device)
+    attention_mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in encoded], device=device)
+    return input_ids, attention_mask
+
+
+def draw(probabilities: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """One index (B, 1) from each row of probabilities (B, V), by inverting the cumulative distribution.
+
+    One random number a row, where torch.multinomial takes one a token: a third of the sampling time on a CPU.
+    """
+    cumulative = probabilities.double().cumsum(dim=-1)
+    uniform = torch.rand(len(cumulative), 1, dtype=torch.double, device=cumulative.device, generator=generator)
+    # Above 0 and at most the total, so that no token of probability 0 is met, at either end.
+    return torch.searchsorted(cumulative, (1 - uniform) * cumulative[:, -1:])
+
+
+@torch.no_grad()
+def sample(
+    policy: Policy,
+    tokenizer: PreTrainedTokenizerBase,
+    encoded: Sequence[Sequence[int]],
+    *,
+    stops: Sequence[int],
+    max_new_tokens: int,
+    temperature: float,
+    top_p: float,
+    generator: torch.Generator,
+) -> Rollout:
+    """Sample one reply to each of the B prompts in `encoded` (from `encode_prompts`).
+
+    `stops` are the ids of `stop_tokens`. `generator` is on the policy's device; in the same state it gives the
+    same rollout.
+    """
+    model = policy.language_model
+    prompt_ids, attention_mask = pad_left(encoded, policy.device)
+    rows, prompt_length = prompt_ids.shape
+    stop_ids = torch.tensor(stops, device=policy.device)
+    active = torch.ones(rows, dtype=torch.bool, device=policy.device)
+    columns: dict[str, list[torch.Tensor]] = {
+        name: [] for name in ("tokens", "actions", "log_probs", "entropies", "hidden", "nucleus")
+    }
+    inputs, position_ids, cache = prompt_ids, positions(attention_mask), None
+    for _ in range(max_new_tokens):
+        output = model.base_model(
+            input_ids=inputs,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=cache,
+            use_cache=True,
+        )
+        cache = output.past_key_values
+        hidden = output.last_hidden_state[:, -1]  # (B, H)
+        log_p = log_distribution(model, hidden, temperature)  # (B, V)
+        if top_p < 1:
+            nucleus = top_p_nucleus(log_p, top_p)
+            log_p = log_distribution(model, hidden, temperature, nucleus)
+            columns["nucleus"].append(nucleus)
+        probabilities = log_p.exp()
+        token = draw(probabilities, generator)  # (B, 1)
+        entropy = -torch.where(probabilities > 0, probabilities * log_p, 0).sum(dim=-1)
+        columns["tokens"].append(torch.where(active, token[:, 0], 0))
+        columns["actions"].append(active)
+        columns["log_probs"].append(torch.where(active, log_p.gather(1, token)[:, 0], 0))
+        columns["entropies"].append(torch.where(active, entropy, 0))
+        columns["hidden"].append(hidden)
+        attention_mask = torch.cat([attention_mask, active[:, None].long()], dim=1)
+        active = active & ~torch.isin(token[:, 0], stop_ids)
+        if not active.any():
+            break
+        inputs, position_ids = token, position_ids[:, -1:] + 1
+
+    stacked = {name: torch.stack(column, dim=1) for name, column in columns.items() if column}
+    tokens, actions = stacked["tokens"], stacked["actions"]
+    replies = []
+    for ids, length, ended in zip(tokens.tolist(), actions.sum(dim=1).tolist(), (~active).tolist(), strict=True):
+        replies.append(tokenizer.decode(ids[: length - ended], skip_special_tokens=True).strip())
+    return Rollout(
+        input_ids=torch.cat([prompt_ids, tokens], dim=1),
+        attention_mask=attention_mask,
+        prompt_length=prompt_length,
+        actions=actions,
+        log_probs=stacked["log_probs"],
+        entropies=stacked["entropies"],
+        hidden=stacked["hidden"],
+        nucleus=stacked.get("nucleus"),
+        replies=replies,
+        finished=~active,
+    )

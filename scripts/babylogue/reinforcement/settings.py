@@ -1,0 +1,105 @@
+"""Settings of PPO: sampling, objective, optimiser, and the guard that stops a run which degenerates."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ..settings import Settings
+
+
+class GuardSettings(Settings):
+    """Bounds that end a run, each on the mean over `window_steps` steps; null leaves a quantity unwatched."""
+
+    window_steps: int = Field(10, gt=0)
+    """Steps that a quantity is averaged over before it is held against its bound: one batch alone is noisy."""
+    max_kl: float | None = Field(25.0, gt=0)
+    """Largest KL divergence from the reference model, nats a reply."""
+    min_entropy: float | None = Field(0.5, ge=0)
+    """Smallest entropy of the sampling distribution, nats a token."""
+    max_empty_share: float | None = Field(0.5, ge=0, le=1)
+    """Largest share of replies in a batch without any word."""
+    max_identical_share: float | None = Field(0.5, ge=0, le=1)
+    """Largest share of a batch that its most frequent reply may take."""
+    max_unfinished_share: float | None = Field(0.8, ge=0, le=1)
+    """Largest share of replies in a batch that do not end within max_new_tokens."""
+    max_ratio: float | None = Field(None, gt=1)
+    """Largest probability ratio of new to old policy in a step's minibatches."""
+    max_clip_share: float | None = Field(None, ge=0, le=1)
+    """Largest share of tokens whose policy loss is clipped."""
+    max_held_out_drop: float | None = Field(None, ge=0)
+    """Largest fall of the held-out accuracy below the start's, percentage points; each evaluation by itself."""
+
+
+class PPOSettings(Settings):
+    """Proximal policy optimisation of replies (Schulman et al. 2017; KL reward of Ziegler et al. 2019)."""
+
+    prompts: int = Field(32_000, gt=0)
+    """Episodes: one sampled reply to one prompt each; prompts are repeated, reshuffled, as often as it takes."""
+    batch_size: int = Field(16, gt=0)
+    """Replies in a rollout, which is one step."""
+    minibatch_size: int = Field(4, gt=0)
+    """Replies in an optimiser step; divides batch_size."""
+    epochs_per_batch: int = Field(4, gt=0)
+    """Passes over each rollout."""
+    learning_rate: float = Field(1.41e-5, gt=0)
+    """Learning rate of Adam, constant."""
+    max_gradient_norm: float = Field(1.0, gt=0)
+    """Gradients are scaled down to this norm."""
+
+    max_new_tokens: int = Field(20, gt=0)
+    """Longest reply in tokens, the token that ends it (speaker tag or end of sequence) included."""
+    temperature: float = Field(1.0, gt=0)
+    """Divides the logits of policy and reference, in sampling and in the loss alike."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Nucleus that replies are sampled from. Below 1, the nucleus of each sampled position is kept, and
+    log-probabilities, entropy and KL are of the distribution renormalised over it."""
+
+    gamma: float = Field(1.0, ge=0, le=1)
+    """Discount factor a token."""
+    gae_lambda: float = Field(0.95, ge=0, le=1)
+    """Lambda of generalised advantage estimation: 0 is one-step, 1 is Monte Carlo."""
+    clip_range: float = Field(0.2, gt=0)
+    """Probability ratios count within 1 - clip_range to 1 + clip_range."""
+    value_clip_range: float = Field(0.2, gt=0)
+    """Value estimates count within this distance of those at sampling."""
+    value_coefficient: float = Field(0.1, ge=0)
+    """Weight of the value loss."""
+    entropy_coefficient: float = Field(0.0, ge=0)
+    """Weight of the entropy bonus (nats a token)."""
+    language_model_coefficient: float = Field(0.0, ge=0)
+    """Weight of the language-model loss (nats a token) on minibatch_size corpus texts; 0 leaves it out."""
+
+    kl_penalty: Literal["k1", "k3", "abs"] = "k1"
+    """Estimate of the KL divergence that is taken off each token's reward: the log-ratio of policy to reference
+    (k1), Schulman's unbiased positive k3, or the absolute log-ratio (the published confidence run)."""
+    kl_coefficient: float = Field(0.2, ge=0)
+    """Weight of the KL penalty, at the start if it adapts."""
+    kl_target: float | None = Field(6.0, gt=0)
+    """KL in nats a reply that the coefficient is steered to; null keeps the coefficient fixed."""
+    kl_horizon: int = Field(10_000, gt=0)
+    """Episodes over which the coefficient adapts: larger is slower."""
+    whiten_rewards: bool = False
+    """Whether per-token rewards are scaled to unit variance in each batch."""
+    unfinished_reward: float | None = -1.0
+    """Reward of a reply that does not end within max_new_tokens, in place of its own; null keeps its own."""
+
+    evaluate_every: int = Field(50, gt=0)
+    """Steps between evaluations: held-out accuracy, and the choice of `best`."""
+    held_out_tolerance: float = Field(0.7, ge=0)
+    """Percentage points that the held-out accuracy of `best` may lie below the start's: its standard error
+    (0.7 for 5,000 pairs)."""
+    guard: GuardSettings = GuardSettings()
+    """What ends a run early."""
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        if self.batch_size % self.minibatch_size:
+            raise ValueError(f"minibatch_size {self.minibatch_size} does not divide batch_size {self.batch_size}")
+        if self.prompts < self.batch_size:
+            raise ValueError(f"prompts {self.prompts} is less than one batch of {self.batch_size}")
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Rollouts that the policy is updated on."""
+        return self.prompts // self.batch_size

@@ -1,0 +1,121 @@
+"""The charts of the page: which lines of which table they show, and the words that describe them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .figures import Line, line_chart, short_count
+from .summary import UNITS, Cell, chance, decimals, pool
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with its caption."""
+
+    svg: str
+    title: str
+    caption: str
+    metric: str | None = None
+    points: Sequence[tuple[str, int, Cell]] = ()
+    """The numbers behind a learning curve: run, words, cell."""
+
+
+Logs = Mapping[tuple[str, int], pd.DataFrame]
+
+
+def learning_curve(
+    name: str, suite: str, metric: str, own: pd.DataFrame, references: Sequence[tuple[str, float]] = ()
+) -> Chart:
+    """A suite over words seen, one line a model, seeds pooled.
+
+    Args:
+        own: the trajectories of the suite in that metric.
+        references: levels drawn beside chance.
+    """
+    lines, parts, points = [], [], []
+    for style, (run, rows) in enumerate(own.groupby("run", sort=False)):
+        pooled = {int(words): pool(at) for words, at in rows.groupby("words")}
+        columns = [[getattr(cell, name) for cell in pooled.values()] for name in ("value", "low", "high")]
+        lines.append(Line(run, list(pooled), *columns, style=style))
+        parts.append(_ends(lines[-1], metric, lambda words: f"{short_count(words)} words"))
+        points += [(run, words, cell) for words, cell in pooled.items()]
+    level = chance(suite, metric)
+    known = [("chance", level)] if np.isfinite(level) else []
+    y_label = f"{metric}{', ' + UNITS[metric] if metric in UNITS else ''}"
+    svg = line_chart(
+        name, lines, x_label="words seen", y_label=y_label, log_x=True, references=[*known, *references],
+        alt=f"{suite}, {metric} over words seen. {' '.join(parts)}",
+    )  # fmt: skip
+    return Chart(svg, suite, f"{metric} over words seen, the final checkpoint last.", metric, points)
+
+
+def log_chart(
+    name: str, title: str, logs: Logs, x: str, y: str, x_label: str, y_label: str, caption: str, *, log_x: bool = False
+) -> Chart | None:
+    """A column of the models' logs, one line a seed; None if no log has a number in it."""
+    styles = {run: style for style, run in enumerate(dict.fromkeys(run for run, _ in logs))}
+    lines = [
+        Line(run, known[x].tolist(), known[y].tolist(), style=styles[run])
+        for (run, _), log in logs.items()
+        if {x, y} <= set(log.columns) and len(known := log[[x, y]].dropna())
+    ]
+    if not lines:
+        return None
+    alt = " ".join(_ends(line, y, lambda at: f"{x} {short_count(at)}") for line in lines)
+    svg = line_chart(name, lines, x_label=x_label, y_label=y_label, alt=f"{title}. {alt}", log_x=log_x)
+    return Chart(svg, title, caption)
+
+
+def _ends(line: Line, metric: str, place: Callable[[float], str]) -> str:
+    """A line in words: where it starts and ends."""
+    known = [(x, y) for x, y in zip(line.x, line.y, strict=True) if np.isfinite(y)]
+    if not known:
+        return f"{line.label}: no value."
+    digits = max(decimals(metric), 1)
+    ends = [f"{y:.{digits}f} at {place(x)}" for x, y in (known[0], known[-1])]
+    return f"{line.label}: {', '.join(dict.fromkeys(ends))}."
+
+
+def pretrain_charts(logs: Logs) -> list[Chart]:
+    """Validation loss of the models trained from scratch."""
+    chart = log_chart(
+        "validation-loss", "Validation loss", logs, "words", "validation_loss", "words seen",
+        "validation loss, nats a token", "On the validation part, each model on its own kind of text: losses of models "
+        "trained on different texts do not compare.", log_x=True,
+    )  # fmt: skip
+    return [chart] if chart else []
+
+
+def dpo_charts(logs: Logs) -> list[Chart]:
+    """Accuracy on held-out pairs while tuning."""
+    chart = log_chart(
+        "dpo-accuracy", "Held-out accuracy during DPO", logs, "step", "heldout_accuracy", "step", "accuracy, %",
+        "Share of held-out pairs of the model's own pair set on which the chosen reply is more probable; "
+        "`best` is the checkpoint of the highest point.",
+    )  # fmt: skip
+    return [chart] if chart else []
+
+
+def ppo_charts(logs: Logs) -> list[Chart]:
+    """KL and held-out accuracy of all models together, and the reward of each, since rewards differ in scale."""
+    charts = [
+        log_chart(
+            "ppo-kl", "KL from the parent during PPO", logs, "step", "kl_full", "step", "KL, nats a reply",
+            "Over the whole vocabulary at the sampled positions.",
+        ),
+        log_chart(
+            "ppo-accuracy", "Held-out accuracy during PPO", logs, "step", "held_out_accuracy", "step", "accuracy, %",
+            "Dialogue accuracy on held-out pairs.",
+        ),
+    ]  # fmt: skip
+    for number, run in enumerate(dict.fromkeys(run for run, _ in logs)):
+        own = {key: log for key, log in logs.items() if key[0] == run}
+        charts.append(
+            log_chart(
+                f"ppo-reward-{number}", f"Reward of {run}", own, "step", "reward_mean", "step", "mean reward",
+                "Mean of a step's replies, each reward on a scale of its own.",
+            )
+        )  # fmt: skip
+    return [chart for chart in charts if chart]

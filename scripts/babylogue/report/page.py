@@ -1,0 +1,198 @@
+"""The report as one self-contained HTML page: what was run, the tables, the curves. No script, no request."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .charts import Chart, Logs, dpo_charts, learning_curve, ppo_charts, pretrain_charts
+from .summary import UNITS, Cell, cells, chance, decimals, headline
+
+# Judges of the configuration that are there to try the chain, not to judge.
+SMALL_JUDGES = ("smollm2",)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the page shows."""
+
+    models: Sequence[Mapping[str, Any]]
+    """Rows of the table of models: run, method, and where they have one parent, text, pairs, reward."""
+    seeds: Sequence[int]
+    source: str
+    """Source of the transcripts: toy or local."""
+    judge: str
+    """Row of `published` that gave the LLM score."""
+    statistics: Mapping[str, Any]
+    """Counts as corpus_statistics gives them."""
+    scores: pd.DataFrame
+    """The columns of scores.csv."""
+    baselines: pd.DataFrame
+    """The columns of baselines.csv."""
+    trajectories: pd.DataFrame
+    """The columns of trajectories.csv."""
+    logs: Logs
+    """(run, seed) -> the training log."""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    """Suite -> what it is, in a line."""
+
+
+def render(results: Results) -> str:
+    """The page. Every text that comes from a file or the configuration is escaped."""
+    templates = Environment(
+        loader=PackageLoader("babylogue.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"number": number, "interval": interval, "count": count, "breakable": breakable}
+    templates.filters["svg"] = lambda chart: Markup(chart.svg)
+    templates.tests["undefined_number"] = lambda value: not math.isfinite(value)
+    by_method = {
+        method: {key: log for key, log in results.logs.items() if _method(results, key[0]) == method}
+        for method in ("pretrain", "dpo", "ppo")
+    }
+    suites = [_suite(results, suite, own) for suite, own in results.scores.groupby("suite", sort=False)]
+    return templates.get_template("page.html").render(
+        results=results,
+        runs=[model["run"] for model in results.models],
+        words=_words(by_method["pretrain"]),
+        small_judge=results.judge in SMALL_JUDGES,
+        suites=suites,
+        baselines=_baselines(results.baselines),
+        learning_curves=_learning_curves(results, suites),
+        pretraining=pretrain_charts(by_method["pretrain"]),
+        tuning=[*dpo_charts(by_method["dpo"]), *ppo_charts(by_method["ppo"])],
+    )
+
+
+def number(value: float, metric: str) -> str:
+    """A finite value of a metric as text; a dash where there is none, such as the chance level of a count."""
+    if not math.isfinite(value):
+        return "\N{EN DASH}"
+    return f"{value:.{decimals(metric)}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def interval(cell: Cell, metric: str) -> str:
+    """The ends of an interval as text, empty where there is none."""
+    if not (math.isfinite(cell.low) and math.isfinite(cell.high)):
+        return ""
+    return f"[{number(cell.low, metric)}, {number(cell.high, metric)}]"
+
+
+def count(value: float) -> str:
+    """A whole number with its thousands apart."""
+    return f"{int(value):,}"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may wrap after its underscores, escaped."""
+    return Markup("_<wbr>").join(name.split("_"))
+
+
+def _method(results: Results, run: str) -> str | None:
+    return next((model["method"] for model in results.models if model["run"] == run), None)
+
+
+def _words(logs: Logs) -> dict[str, int]:
+    """Run -> words seen in training, the most of any seed."""
+    words: dict[str, int] = {}
+    for (run, _), log in logs.items():
+        if len(log):
+            words[run] = max(words.get(run, 0), int(log["words"].iloc[-1]))
+    return words
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of a table of scores: one cell a model, None where it was not scored."""
+
+    name: str
+    metric: str
+    cells: list[Cell | None]
+
+    @property
+    def n(self) -> int:
+        return max((cell.n for cell in self.cells if cell), default=0)
+
+
+@dataclass(frozen=True)
+class _SuiteTable:
+    name: str
+    description: str
+    metric: str
+    unit: str
+    chance: float
+    total: _Row
+    groups: list[_Row]
+    """The same metric of each group."""
+    others: list[_Row]
+    """The other metrics of the suite as a whole."""
+
+
+def _suite(results: Results, suite: str, own: pd.DataFrame) -> _SuiteTable:
+    found = cells(own)
+    totals = own[own["group"] == "all"]
+    metrics = list(dict.fromkeys(totals["metric"] if len(totals) else own["metric"]))
+    metric = headline(metrics)
+
+    def row(name: str, group: str, metric: str) -> _Row:
+        return _Row(name, metric, [found.get((model["run"], suite, group, metric)) for model in results.models])
+
+    groups = [group for group in dict.fromkeys(own["group"]) if group != "all"]
+    return _SuiteTable(
+        suite,
+        results.descriptions.get(suite, ""),
+        metric,
+        UNITS.get(metric, ""),
+        chance(suite, metric),
+        row(suite, "all", metric),
+        # A single group is the whole suite under another name.
+        [row(group, group, metric) for group in groups] if len(groups) > 1 else [],
+        [row(other, "all", other) for other in metrics if other != metric],
+    )
+
+
+@dataclass(frozen=True)
+class _Baselines:
+    suites: list[str]
+    rows: list[tuple[str, bool, list[Cell | None]]]
+    """Name, whether it sees the reply alone, and a cell for each suite."""
+
+
+def _baselines(table: pd.DataFrame) -> _Baselines:
+    suites = list(dict.fromkeys(table["suite"]))
+    rows = []
+    for (name, reply_only), own in table.groupby(["baseline", "reply_only"], sort=False):
+        found = {
+            row.suite: Cell(row.value, row.ci_low, row.ci_high, (row.value, row.value), 1, int(row.n))
+            for row in own.itertuples()
+        }
+        rows.append((name, bool(reply_only), [found.get(suite) for suite in suites]))
+    return _Baselines(suites, rows)
+
+
+def _learning_curves(results: Results, suites: list[_SuiteTable]) -> list[Chart]:
+    """A chart for every suite in which some model was scored at more than one point."""
+    charts = []
+    for index, suite in enumerate(suites):
+        own = results.trajectories
+        own = own[(own["suite"] == suite.name) & (own["metric"] == suite.metric)]
+        if len(own) and own.groupby("run")["words"].nunique().max() > 1:
+            references = _bars(results.baselines, suite.name)
+            charts.append(learning_curve(f"curve-{index}", suite.name, suite.metric, own, references))
+    return charts
+
+
+def _bars(baselines: pd.DataFrame, suite: str) -> list[tuple[str, float]]:
+    """The highest shallow baseline of the suite, and the highest that sees the reply alone."""
+    own = baselines[baselines["suite"] == suite].dropna(subset="value")
+    best = own.sort_values("value", ascending=False, kind="stable").drop_duplicates("reply_only")
+    return [
+        (f"{row.baseline} ({'reply alone' if row.reply_only else 'shallow'})", row.value) for row in best.itertuples()
+    ]

@@ -1,0 +1,71 @@
+"""Scores summed up for reading: the metric of a suite that stands in the main table, and seeds pooled."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+HEADLINES = ("accuracy", "spearman", "partial_r2")
+# Suites in which more than two candidates compete; everything else that has an accuracy is a choice of two.
+FIVE_WAY = ("entity_tracking", "entity_tracking_fast")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one suite (or group), over seeds. Undefined numbers are NaN.
+
+    `value` is the mean over seeds. `low` and `high` are the means of the seeds' own interval ends: all seeds meet the
+    same items, so this is no narrower than the interval of the mean. `range` is the lowest and highest seed.
+    """
+
+    value: float
+    low: float
+    high: float
+    range: tuple[float, float]
+    seeds: int
+    n: int | None = None
+
+
+def pool(rows: pd.DataFrame) -> Cell:
+    """The cell of a score's rows, one a seed (columns value, ci_low, ci_high and, where known, n)."""
+    values, lows, highs = (rows[name].to_numpy(dtype=float) for name in ("value", "ci_low", "ci_high"))
+    known = values[np.isfinite(values)]
+    ends = (known.min(), known.max()) if len(known) else (np.nan, np.nan)
+    items = int(rows["n"].max()) if "n" in rows else None
+    return Cell(_mean(values), _mean(lows), _mean(highs), (float(ends[0]), float(ends[1])), len(rows), items)
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def cells(scores: pd.DataFrame, checkpoint: str = "final") -> dict[tuple[str, str, str, str], Cell]:
+    """(run, suite, group, metric) -> cell, for one checkpoint."""
+    keys = ["run", "suite", "group", "metric"]
+    own = scores[scores["checkpoint"] == checkpoint]
+    return {key: pool(rows) for key, rows in own.groupby(keys, sort=False)}
+
+
+def headline(metrics: Iterable[str]) -> str:
+    """The metric that stands for a suite, of those that it has."""
+    metrics = list(metrics)
+    return next((name for name in HEADLINES if name in metrics), metrics[0])
+
+
+def chance(suite: str, metric: str) -> float:
+    """What guessing scores: percent for accuracies, 0 for what a model explains; NaN where it has no meaning."""
+    if metric.startswith("accuracy"):
+        return 20.0 if suite in FIVE_WAY else 50.0
+    return 0.0 if metric in HEADLINES else float("nan")
+
+
+def decimals(metric: str) -> int:
+    """Digits after the point that a metric is shown with."""
+    if metric == "ties":
+        return 0
+    return 1 if metric.startswith("accuracy") else 2
+
+
+UNITS = {"accuracy": "%", "accuracy_ties_half": "%", "accuracy_no_bos": "%", "partial_r2": "%"}

@@ -1,0 +1,107 @@
+"""Confidence intervals of scores and tests of differences, all at 95 % unless said.
+
+Accuracies go in as credits an item (1 right, 0 wrong, between for a tie) and come out as fractions.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import norm
+from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
+from statsmodels.stats.proportion import proportion_confint
+
+CONFIDENCE = 0.95
+
+
+class Estimate(NamedTuple):
+    """A value with the two ends of its interval (NaN where it is undefined) and the number of items."""
+
+    value: float
+    ci_low: float
+    ci_high: float
+    n: int
+
+
+def wilson(credits: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
+    """Mean of the credits with Wilson's score interval (a tie's half credit counts as half a success)."""
+    credits = np.asarray(credits, dtype=float)
+    low, high = proportion_confint(credits.sum(), len(credits), alpha=1 - confidence, method="wilson")
+    return Estimate(float(credits.mean()), float(low), float(high), len(credits))
+
+
+def stratified_mean(
+    credits: Sequence[Sequence[float]], weights: Sequence[float] | None = None, confidence: float = CONFIDENCE
+) -> Estimate:
+    """Weighted mean over groups of each group's mean credit (default: the unweighted macro mean).
+
+    Normal interval of a stratified sample, the groups fixed and their items drawn: variance
+    sum w_g^2 p_g (1 - p_g) / n_g, where p_g and n_g carry Agresti and Coull's two successes and two failures, so
+    that a group all right or all wrong is not taken as certain. A single group gets Wilson's interval.
+    """
+    groups = [np.asarray(group, dtype=float) for group in credits]
+    if len(groups) == 1:
+        return wilson(groups[0], confidence)
+    weights = np.full(len(groups), 1 / len(groups)) if weights is None else np.asarray(weights, dtype=float)
+    sizes = np.array([len(group) for group in groups])
+    value = float(weights @ [group.mean() for group in groups])
+    adjusted = (np.array([group.sum() for group in groups]) + 2) / (sizes + 4)
+    error = float(np.sqrt(weights**2 @ (adjusted * (1 - adjusted) / (sizes + 4))))
+    half = norm.ppf(0.5 + confidence / 2) * error
+    return Estimate(value, max(0.0, value - half), min(1.0, value + half), int(sizes.sum()))
+
+
+def correlation(r: float, n: int, *, ranks: bool = False, confidence: float = CONFIDENCE) -> Estimate:
+    """Fisher's z interval of a correlation; for rank correlations with Bonett and Wright's (2000) variance.
+
+    NaN ends where r is undefined or n < 4.
+    """
+    if not np.isfinite(r) or n < 4:
+        return Estimate(float(r), float("nan"), float("nan"), n)
+    if abs(r) >= 1:
+        return Estimate(float(r), float(r), float(r), n)
+    variance = (1 + r**2 / 2) / (n - 3) if ranks else 1 / (n - 3)
+    half = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance)
+    z = np.arctanh(r)
+    return Estimate(float(r), float(np.tanh(z - half)), float(np.tanh(z + half)), n)
+
+
+def percentiles(samples: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The two ends of a bootstrap percentile interval."""
+    low, high = np.quantile(np.asarray(samples), [0.5 - confidence / 2, 0.5 + confidence / 2])
+    return float(low), float(high)
+
+
+def paired_bootstrap(
+    correct_a: Sequence[float],
+    correct_b: Sequence[float],
+    groups: Sequence[str] | None = None,
+    *,
+    seed: int,
+    samples: int = 2000,
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """Difference a - b of two models' mean credits on the same items, with a percentile interval.
+
+    With `groups` [items] the mean is the unweighted mean over groups, and items are drawn within their group.
+    """
+    difference = np.asarray(correct_a, dtype=float) - np.asarray(correct_b, dtype=float)
+    names = np.zeros(len(difference)) if groups is None else np.asarray(groups)
+    random = np.random.default_rng(seed)
+    strata = [difference[names == name] for name in np.unique(names)]
+    drawn = np.mean([_resampled_means(stratum, samples, random) for stratum in strata], axis=0)
+    value = float(np.mean([stratum.mean() for stratum in strata]))
+    return Estimate(value, *percentiles(drawn, confidence), len(difference))
+
+
+def _resampled_means(values: np.ndarray, samples: int, random: np.random.Generator) -> np.ndarray:
+    # Credits take few values, so drawing items is drawing counts of values: exact, and small in memory.
+    kinds, counts = np.unique(values, return_counts=True)
+    return random.multinomial(len(values), counts / len(values), size=samples) @ kinds / len(values)
+
+
+def mcnemar(correct_a: Sequence[bool], correct_b: Sequence[bool]) -> float:
+    """Two-sided exact p-value of McNemar's test that two models are right equally often on the same items."""
+    a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
+    table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
+    return float(mcnemar_test(table, exact=True).pvalue)

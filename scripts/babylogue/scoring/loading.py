@@ -1,0 +1,30 @@
+"""Model folders as they are scored: float32, evaluation mode, fast tokenizer."""
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ..errors import UserError
+
+
+def load_model(folder, device: str | None = None):
+    """Read a model folder -> (model in float32 and evaluation mode, tokenizer).
+
+    `device` is a torch device name; None takes the GPU if there is one. Weights are read from safetensors
+    only and in float32 whatever the checkpoint's type, since float16 sums would decide close pairs at random.
+    Raises UserError if the folder holds no model, no safetensors weights or no fast tokenizer.
+    """
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no config.json here; name a model folder as save_pretrained writes it")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"{folder}: the model folder cannot be loaded: {reason}") from error
+    if not tokenizer.is_fast:
+        raise UserError(f"{folder}: scoring needs character offsets, so a fast tokenizer (tokenizer.json)")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return model.to(device).eval(), tokenizer

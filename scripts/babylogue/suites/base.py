@@ -1,0 +1,177 @@
+"""What a suite is: where its data live, how they become items, how items are scored and summed up.
+
+Items are one table, one row an item:
+    item (str, unique), group (str), contexts and candidates (lists of str, the full string i is contexts[i] +
+    candidates[i]), answer (int, index of the right candidate), value (float, a human number or NaN).
+Item scores: item, group, scores (list of float, nats), tokens (list of int), correct (bool), credit (float, 1 for
+right, 0 for wrong, 1/m for a tie of m candidates that share the highest score with the right one).
+Metric rows: group, metric, value, ci_low, ci_high, n; group "all" is the suite's own aggregate. Accuracies are in
+percent; an end of an interval is None where there is none.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import UserError
+from ..logs import logger
+from ..scoring.intervals import Estimate, stratified_mean, wilson
+from ..scoring.scorer import Scorer
+
+COLUMNS = ["item", "group", "contexts", "candidates", "answer", "value"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of a benchmark: `path` is a glob pattern relative to the mirror folder, `count` how many match it."""
+
+    path: str
+    url: str
+    licence: str = "see its home"
+    count: int = 1
+    gated: bool = False
+    sha256: str | None = None
+
+
+def score_items(model, tokenizer, items: pd.DataFrame, batch_tokens: int, *, strict: bool = False) -> pd.DataFrame:
+    """Item scores of a table of items.
+
+    `correct` is the pipeline's rule, argmax with the first index on a tie, so that a tie with the right candidate
+    in front counts; with `strict` the right candidate must score above all others.
+    """
+    scored = Scorer(model, tokenizer, batch_tokens=batch_tokens).log_probabilities(
+        items["contexts"].tolist(), items["candidates"].tolist(), items["item"].tolist()
+    )
+    scores = [result.log_probability for result in scored]
+    decisions = [decide(own, answer, strict) for own, answer in zip(scores, items["answer"], strict=True)]
+    return pd.DataFrame(
+        {
+            "item": items["item"].to_numpy(),
+            "group": items["group"].to_numpy(),
+            "scores": [own.tolist() for own in scores],
+            "tokens": [result.tokens.tolist() for result in scored],
+            "correct": [correct for correct, _ in decisions],
+            "credit": [credit for _, credit in decisions],
+        }
+    )
+
+
+def decide(scores: np.ndarray, answer: int, strict: bool) -> tuple[bool, float]:
+    """(correct, credit) of one item."""
+    best = np.flatnonzero(scores == scores.max())
+    credit = 1 / len(best) if answer in best else 0.0
+    return (credit == 1 if strict else bool(best[0] == answer)), credit
+
+
+def accuracy_rows(
+    item_scores: pd.DataFrame, weigh: Callable[[list[str]], list[float]] | None = None
+) -> list[dict]:
+    """Accuracy of each group and of "all", the mean over groups weighted by `weigh(groups)` (default: equal).
+
+    Metrics: `accuracy` (from `correct`), `accuracy_ties_half` (from `credit`), `ties` (how many items tie).
+    """
+    rows = []
+    names = sorted(item_scores["group"].unique())
+    groups = [item_scores[item_scores["group"] == name] for name in names]
+    weights = weigh(names) if weigh else None
+    for metric, column in (("accuracy", "correct"), ("accuracy_ties_half", "credit")):
+        credits = [group[column].to_numpy(dtype=float) for group in groups]
+        for name, own in zip(names, credits, strict=True):
+            rows.append(percent_row(name, metric, wilson(own)))
+        rows.append(percent_row("all", metric, stratified_mean(credits, weights)))
+    for name, group in [*zip(names, groups, strict=True), ("all", item_scores)]:
+        ties = int(((group["credit"] > 0) & (group["credit"] < 1)).sum())
+        rows.append(metric_row(name, "ties", Estimate(ties, float("nan"), float("nan"), len(group))))
+    return rows
+
+
+def metric_row(group: str, metric: str, estimate: Estimate) -> dict:
+    """One metric row; numbers that are undefined become None, which JSON can hold."""
+    numbers = [float(number) if np.isfinite(number) else None for number in estimate[:3]]
+    return {"group": group, "metric": metric, **dict(zip(("value", "ci_low", "ci_high"), numbers, strict=True)),
+            "n": int(estimate.n)}  # fmt: skip
+
+
+def percent_row(group: str, metric: str, estimate: Estimate) -> dict:
+    """A metric row of a fraction, in percent."""
+    return metric_row(group, metric, Estimate(*(100 * number for number in estimate[:3]), estimate.n))
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A benchmark. What `evaluator` and `aggregator` need is in the table of items alone.
+
+    `sources` are its files in the mirror (none for suites made from the project's own data), `needs` the names of
+    the project's inputs that `reader` takes beside them: "pairs", "triplets".
+    """
+
+    name: str
+    description: str
+    reader: Callable[..., pd.DataFrame]
+    sources: tuple[Source, ...] = ()
+    needs: tuple[str, ...] = ()
+    evaluator: Callable[..., pd.DataFrame] = score_items
+    aggregator: Callable[[pd.DataFrame], list[dict]] = accuracy_rows
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Glob patterns of the suite's files, relative to the mirror folder."""
+        return tuple(source.path for source in self.sources)
+
+    @property
+    def home(self) -> str:
+        """Where to get the files: address, licence, and whether a login is needed."""
+        return "; ".join(
+            f"{source.url} (licence: {source.licence}; {'login needed' if source.gated else 'no login'})"
+            for source in self.sources
+        )
+
+    def mirror_files(self, mirror) -> list[Path]:
+        """The suite's files in a mirror folder, sorted. Raises UserError if there is none or a pattern matches nothing."""
+        if mirror is None:
+            raise UserError(f"{self.name}: needs a folder with its files, {', '.join(self.files)}; get them from {self.home}")
+        found = []
+        for source in self.sources:
+            matches = sorted(Path(mirror).glob(source.path))
+            if not matches:
+                raise UserError(f"{self.name}: no {source.path} in {mirror}; get it from {self.home}")
+            if len(matches) != source.count:
+                logger.warning(
+                    "%s: %d files match %s in %s, its home has %d: the score is of what is there",
+                    self.name, len(matches), source.path, mirror, source.count,
+                )  # fmt: skip
+            found.extend(matches)
+        return found
+
+    def read(self, inputs: dict[str, list[Path]], **settings) -> pd.DataFrame:
+        """Read the items. `inputs`: "mirror" -> the suite's files, and one entry for each of `needs`.
+
+        `settings` are those of a suite that is generated.
+
+        Raises UserError for a missing input or a malformed item (file, line and field are named).
+        """
+        for key in (*(("mirror",) if self.sources else ()), *self.needs):
+            if not inputs.get(key):
+                place = f"; get its files from {self.home}" if key == "mirror" else ""
+                raise UserError(f"{self.name}: no input {key!r} given{place}")
+        items = self.reader({key: [Path(path) for path in paths] for key, paths in inputs.items()}, **settings)
+        if items.empty:
+            raise UserError(f"{self.name}: its input files hold no item")
+        return items
+
+    def evaluate(self, model, tokenizer, items: pd.DataFrame, batch_tokens: int = 8192) -> pd.DataFrame:
+        """Item scores of the model (see the module's docstring)."""
+        return self.evaluator(model, tokenizer, items, batch_tokens)
+
+    def rows(self, item_scores: pd.DataFrame) -> list[dict]:
+        """Metric rows from item scores (see the module's docstring)."""
+        return self.aggregator(item_scores)
+
+
+def items_frame(rows: Iterable[tuple]) -> pd.DataFrame:
+    """The table of items from (item, group, contexts, candidates[, value]); the right candidate is index 0."""
+    table = [(*row[:4], 0, row[4] if len(row) > 4 else float("nan")) for row in rows]
+    return pd.DataFrame(table, columns=COLUMNS)

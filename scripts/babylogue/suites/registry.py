@@ -1,0 +1,42 @@
+"""Suite names and the modules that define them; a module is imported only when its suite is asked for."""
+
+import importlib
+
+from ..errors import UserError
+
+MODULES = {
+    "blimp": "blimp",
+    "blimp_fast": "blimp",
+    "blimp_supplement": "blimp_supplement",
+    "blimp_supplement_fast": "blimp_supplement",
+    "ewok": "ewok",
+    "ewok_fast": "ewok",
+    "comps": "comps",
+    "entity_tracking": "entity_tracking",
+    "entity_tracking_fast": "entity_tracking",
+    "wug_adj": "wug",
+    "wug_past": "wug",
+    "reading": "reading",
+    "zorro": "zorro",
+    "zorro_fast": "zorro",
+    "toy_grammar": "toy_grammar",
+    "lexical_decision": "lexical_decision",
+    "lexical_decision_published": "lexical_decision_published",
+    "dialogue_words": "dialogue_pairs",
+    "dialogue_tokens": "dialogue_pairs",
+    "dialogue_words_published": "dialogue_published",
+    "dialogue_tokens_published": "dialogue_published",
+}
+NAMES = tuple(MODULES)
+
+
+def module(name: str) -> str:
+    """The full name of the module that defines a suite. Raises UserError for an unknown suite."""
+    if name not in MODULES:
+        raise UserError(f"suite {name!r} is unknown; the suites are {', '.join(NAMES)}")
+    return f"{__package__}.{MODULES[name]}"
+
+
+def load(name: str):
+    """The `Suite` of that name. Raises UserError for an unknown one."""
+    return importlib.import_module(module(name)).SUITES[name]

@@ -1,0 +1,58 @@
+"""Wug tests (Hofmann et al. 2024; Weissweiler et al. 2023): do preferences between two forms of a nonce word
+follow those of people."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+from scipy.stats import spearmanr
+
+from ..errors import UserError
+from ..scoring.intervals import correlation
+from .base import Source, Suite, items_frame, metric_row, score_items
+from .records import read_jsonl
+
+FIELDS = {"sentences": str, "ratio": (int, float)}
+
+
+def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
+    """Items: the two sentences of a line, split at the tab; `value` is people's share of the first."""
+    rows = []
+    for path, number, record in read_jsonl(inputs["mirror"], FIELDS):
+        sentences = record["sentences"].split("\t")
+        if len(sentences) < 2 or not all(sentence.strip() for sentence in sentences):
+            raise UserError(f"{path}, line {number}: field 'sentences' must hold sentences separated by a tab")
+        contexts = [""] * len(sentences)
+        rows.append((f"{path.stem}_{number}", path.stem, contexts, sentences, float(record["ratio"])))
+    return items_frame(rows)
+
+
+def evaluate(model, tokenizer, items: pd.DataFrame, batch_tokens: int) -> pd.DataFrame:
+    """Item scores with `value` and `probability`, the softmax over the sentences' scores at index 0."""
+    scored = score_items(model, tokenizer, items, batch_tokens)
+    return scored.assign(
+        value=items["value"].to_numpy(), probability=[float(softmax(scores)[0]) for scores in scored["scores"]]
+    )
+
+
+def rows(item_scores: pd.DataFrame) -> list[dict]:
+    """Spearman's rho of probability and people's share; None if either of them never varies."""
+    probability, value = item_scores["probability"], item_scores["value"]
+    varies = probability.nunique() > 1 and value.nunique() > 1
+    rho = spearmanr(probability, value).statistic if varies else np.nan
+    return [metric_row("all", "spearman", correlation(float(rho), len(item_scores), ranks=True))]
+
+
+def _suite(name: str, folder: str, description: str) -> Suite:
+    source = Source(f"evaluation_data/full_eval/{folder}/*.jsonl", "https://osf.io/ryjfm/")
+    return Suite(name, description, read, (source,), evaluator=evaluate, aggregator=rows)
+
+
+SUITES = {
+    suite.name: suite
+    for suite in (
+        _suite("wug_adj", "wug_adj_nominalization", "Wug adjectives: -ity against -ness"),
+        _suite("wug_past", "wug_past_tense", "Wug past tense: inflections of nonce verbs"),
+    )
+}

@@ -1,0 +1,36 @@
+"""Children to parts, so that no child of the test part was seen in training (mends leakage of the paper)."""
+
+import numpy as np
+import pandas as pd
+
+from ..errors import UserError
+from .settings import PARTS, SplitSettings
+
+
+def split_by_child(transcripts: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
+    """Assign every transcript to a part.
+
+    Children are taken by size class, large ones first, in random order within a class, each to the part
+    that lacks most words, so that the shares come out closely whatever the sizes.
+
+    Args:
+        transcripts: transcript, corpus, child, words; one row a transcript.
+
+    Returns:
+        The table with a column `part`.
+
+    Raises:
+        UserError: there are fewer children than parts.
+    """
+    words = transcripts.groupby("child", sort=True)["words"].sum()
+    if len(words) < len(PARTS):
+        raise UserError(f"split.by: {len(words)} children cannot fill {len(PARTS)} parts; add transcripts")
+    shuffled = words.iloc[np.random.default_rng(settings.seed).permutation(len(words))]
+    size_class = np.floor(np.log2(shuffled.clip(lower=1)))
+    lacking = {part: settings.shares[part] * words.sum() for part in PARTS}
+    part_of = {}
+    for child in size_class.sort_values(ascending=False, kind="stable").index:
+        part = max(PARTS, key=lacking.__getitem__)
+        part_of[child] = part
+        lacking[part] -= words[child]
+    return transcripts.assign(part=transcripts["child"].map(part_of))

@@ -1,0 +1,21 @@
+"""Rule rollout_prompts: caregiver turns that PPO replies to, none of which is a prompt of a pair set.
+
+snakemake --cores 1 results/prompts/rollouts.parquet
+"""
+
+import pandas as pd
+
+from babylogue.logs import job_log
+from babylogue.reinforcement.prompts import rollout_prompts
+
+
+def main(job):
+    used = set().union(*(pd.read_parquet(pairs, columns=["prompt"])["prompt"] for pairs in job.input.pairs))
+    triplets = pd.read_parquet(job.input.triplets)
+    prompts = rollout_prompts(triplets, used, count=job.params.prompts, seed=job.params.seed)
+    prompts.to_parquet(job.output[0])
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0], "rollout_prompts"):
+        main(snakemake)

@@ -1,0 +1,18 @@
+"""Rule scores_table: every score that the configuration asks for in one table.
+
+snakemake --cores 2 results/report/scores.csv
+"""
+
+from babylogue.logs import job_log, logger
+from babylogue.report.tables import scores_table
+
+
+def main(job):
+    table = scores_table(job.input)
+    table.to_csv(job.output[0], index=False)
+    logger.info("%d rows of %d scores", len(table), len(job.input))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0], "scores_table"):
+        main(snakemake)

@@ -1,0 +1,505 @@
+"""PPO as a whole: it trains on what it sampled, solves a task with a known optimum, and is watched."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from babylogue.errors import UserError
+from babylogue.reinforcement import ppo
+from babylogue.reinforcement.guard import Best, Guard
+from babylogue.reinforcement.policy import Policy, action_states, log_distribution
+from babylogue.reinforcement.records import LOG_COLUMNS
+from babylogue.reinforcement.rollouts import draw, encode_prompts, pad_left, sample, stop_tokens
+from babylogue.reinforcement.settings import GuardSettings, PPOSettings
+from pydantic import ValidationError
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+WORDS = [
+    "what",
+    "is",
+    "that",
+    "where",
+    "a",
+    "ball",
+    "dog",
+    "go",
+    "no",
+    "?",
+    ".",
+    "</s>",
+    "*MOT:",
+    "*CHI:",
+    "*FAT:",
+]
+PROMPTS = ["*MOT: what is that ?", "*FAT: go .", "*MOT: where is a dog ?", "*MOT: no ."]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    vocabulary = {word: index for index, word in enumerate(["<pad>", "<s>", *WORDS])}
+    core = Tokenizer(models.WordLevel(vocabulary, unk_token="<pad>"))
+    core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    core.add_tokens(["*MOT:", "*CHI:", "*FAT:"])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<pad>"
+    )
+
+
+def tiny_llama(tokenizer, seed=0):
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=64,
+        initializer_range=0.3,
+        bos_token_id=1,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=0,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+def rollout_of(policy, tokenizer, *, prompts=PROMPTS, seed=3, max_new_tokens=12, temperature=1.0, top_p=1.0):
+    encoded = encode_prompts(tokenizer, prompts, 40)
+    return sample(
+        policy,
+        tokenizer,
+        encoded,
+        stops=stop_tokens(tokenizer),
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def fresh_log_probs(model, rollout, row, temperature=1.0):
+    """Log-probabilities of a row's actions by an unpadded forward pass of its own, and the distributions."""
+    ids = rollout.input_ids[row][rollout.attention_mask[row].bool()]
+    length = int(rollout.actions[row].sum())
+    with torch.no_grad():
+        log_p = (model(ids[None]).logits[0] / temperature).log_softmax(-1)[-length - 1 : -1]
+    return log_p.gather(1, ids[-length:, None])[:, 0], log_p
+
+
+def ball(prompts, replies):
+    """1 for a reply that says `ball`."""
+    return np.array([float("ball" in reply.split()) for reply in replies])
+
+
+def quick(**changes):
+    """Settings of a run that takes a second or so."""
+    guard = {"max_kl": None, "min_entropy": None, "max_identical_share": None, "max_empty_share": None}
+    defaults = dict(
+        prompts=160, batch_size=16, minibatch_size=8, learning_rate=3e-3, max_new_tokens=6, evaluate_every=4,
+        guard=GuardSettings(**guard, max_unfinished_share=None),
+    )  # fmt: skip
+    return PPOSettings(**(defaults | changes))
+
+
+# Rollouts
+
+
+def test_replies_end_at_a_tag_or_the_end_of_sequence(tokenizer):
+    stops = stop_tokens(tokenizer)
+    assert tokenizer.convert_ids_to_tokens(stops) == ["</s>", "*MOT:", "*CHI:", "*FAT:"]
+    rollout = rollout_of(Policy(tiny_llama(tokenizer)), tokenizer, prompts=PROMPTS * 8)
+    lengths = rollout.actions.sum(dim=1)
+    assert len(set(lengths.tolist())) > 3 and not rollout.finished.all() and rollout.finished.any()
+    for row, length in enumerate(lengths.tolist()):
+        tokens = rollout.tokens[row].tolist()
+        # A run of actions from the first column; attention on exactly those and the prompt.
+        assert rollout.actions[row].tolist() == [column < length for column in range(len(tokens))]
+        assert (
+            rollout.attention_mask[row, rollout.prompt_length :].tolist() == rollout.actions[row].long().tolist()
+        )
+        # The stop token is the last action, and nowhere else.
+        assert [token in stops for token in tokens[:length]].count(True) == int(rollout.finished[row])
+        assert (tokens[length - 1] in stops) == bool(rollout.finished[row])
+        said = tokens[: length - int(rollout.finished[row])]
+        assert rollout.replies[row] == tokenizer.decode(said, skip_special_tokens=True).strip()
+        assert "*" not in rollout.replies[row]
+
+
+def test_sampled_log_probs_are_those_of_a_fresh_forward_pass(tokenizer):
+    model = tiny_llama(tokenizer)
+    rollout = rollout_of(Policy(model), tokenizer, temperature=0.7)
+    for row in range(len(PROMPTS)):
+        expected, log_p = fresh_log_probs(model, rollout, row, temperature=0.7)
+        keep = rollout.actions[row]
+        torch.testing.assert_close(rollout.log_probs[row][keep], expected, atol=1e-4, rtol=0)
+        torch.testing.assert_close(rollout.entropies[row][keep], -(log_p.exp() * log_p).sum(-1), atol=1e-4, rtol=0)
+        assert (rollout.log_probs[row][~keep] == 0).all()
+
+
+def test_draws_follow_their_probabilities():
+    probabilities = torch.tensor([0.0, 0.2, 0.0, 0.5, 0.3, 0.0])
+    drawn = draw(probabilities.expand(40_000, 6), torch.Generator().manual_seed(0))[:, 0]
+    shares = drawn.bincount(minlength=6) / 40_000
+    assert shares[[0, 2, 5]].tolist() == [0, 0, 0]
+    torch.testing.assert_close(shares, probabilities, atol=0.01, rtol=0)  # four standard errors
+
+
+def test_cached_sampling_is_sampling_without_cache(tokenizer):
+    model = tiny_llama(tokenizer)
+    rollout = rollout_of(Policy(model), tokenizer)
+    input_ids, mask = pad_left(encode_prompts(tokenizer, PROMPTS, 40), model.device)
+    generator = torch.Generator().manual_seed(3)
+    for column in range(rollout.actions.shape[1]):
+        with torch.no_grad():
+            logits = model(input_ids, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0)).logits
+        token = draw(logits[:, -1].softmax(-1), generator)
+        active = rollout.actions[:, column]
+        assert token[active, 0].tolist() == rollout.tokens[active, column].tolist()
+        input_ids = torch.cat([input_ids, token], dim=1)
+        mask = torch.cat([mask, active[:, None].long()], dim=1)
+
+
+def test_left_padding_changes_nothing(tokenizer):
+    model = tiny_llama(tokenizer)
+    encoded = encode_prompts(tokenizer, PROMPTS, 40)
+    input_ids, mask = pad_left(encoded, model.device)
+    with torch.no_grad():
+        hidden = action_states(model, input_ids, mask, 2)
+        padded = log_distribution(model, hidden[:, -1], 1.0)
+        for row, ids in enumerate(encoded):
+            alone = model(torch.tensor([ids])).logits[0, -2].log_softmax(-1)
+            torch.testing.assert_close(padded[row], alone, atol=1e-5, rtol=0)
+
+
+def test_select_cuts_padding_only(tokenizer):
+    rollout = rollout_of(Policy(tiny_llama(tokenizer)), tokenizer, prompts=PROMPTS * 4)
+    rows = [5, 1, 13]
+    part = rollout.select(rows)
+    assert part.attention_mask[:, 0].any() and part.actions[:, -1].any()
+    for own, row in enumerate(rows):
+        assert part.replies[own] == rollout.replies[row]
+        kept, whole = part.attention_mask[own].bool(), rollout.attention_mask[row].bool()
+        assert part.input_ids[own][kept].tolist() == rollout.input_ids[row][whole].tolist()
+        torch.testing.assert_close(
+            part.log_probs[own][part.actions[own]], rollout.log_probs[row][rollout.actions[row]]
+        )
+
+
+def test_nucleus_sampling_is_what_the_loss_sees(tokenizer):
+    model = tiny_llama(tokenizer)
+    rollout = rollout_of(Policy(model), tokenizer, top_p=0.6)
+    for row in range(len(PROMPTS)):
+        _, log_p = fresh_log_probs(model, rollout, row)
+        keep = rollout.actions[row]
+        nucleus = rollout.nucleus[row][keep]
+        renormalised = log_p.masked_fill(~nucleus, -math.inf).log_softmax(-1)
+        taken = renormalised.gather(1, rollout.tokens[row][keep][:, None])[:, 0]
+        assert torch.isfinite(taken).all() and nucleus.sum() < nucleus.numel()
+        torch.testing.assert_close(rollout.log_probs[row][keep], taken, atol=1e-4, rtol=0)
+    settings = quick(top_p=0.6, max_new_tokens=12)
+    zeros = torch.zeros_like(rollout.log_probs)
+    targets = ppo.Targets(values=zeros, advantages=torch.ones_like(zeros), returns=zeros)
+    _, parts = ppo.minibatch_loss(Policy(model), rollout, targets, [0, 1, 2, 3], settings)
+    assert float(parts["ratio_max"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_same_seed_same_rollout(tokenizer):
+    policy = Policy(tiny_llama(tokenizer))
+    one, two, other = (rollout_of(policy, tokenizer, seed=seed) for seed in (3, 3, 4))
+    assert one.replies == two.replies and torch.equal(one.log_probs, two.log_probs)
+    assert one.replies != other.replies
+
+
+def test_prompts_that_cannot_be_used(tokenizer):
+    with pytest.raises(UserError, match="'\\*MOT: what is that \\?' has 7 tokens"):
+        encode_prompts(tokenizer, PROMPTS, 6)
+    bare = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordLevel({"<pad>": 0, "go": 1}, unk_token="<pad>")), pad_token="<pad>"
+    )
+    with pytest.raises(UserError, match="no single token \\*CHI:"):
+        encode_prompts(bare, PROMPTS, 40)
+
+
+# The update
+
+
+def test_the_whole_loss_against_an_independent_one_in_float64(tokenizer):
+    """Loss and gradient of a minibatch against row-by-row forward passes and loops over tokens."""
+    model = tiny_llama(tokenizer).double()
+    policy = Policy(model)
+    rollout = rollout_of(policy, tokenizer)
+    settings = quick(entropy_coefficient=0.05, value_coefficient=0.3, temperature=1.0, max_new_tokens=12)
+    generator = torch.Generator().manual_seed(8)
+    shape = rollout.log_probs.shape
+    noise = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(5)]
+    rollout.log_probs = rollout.log_probs + 0.3 * noise[0]  # as if the policy had moved since sampling
+    torch.nn.init.normal_(policy.value_head.weight, generator=generator)
+    targets = ppo.Targets(values=policy.values(rollout.hidden).detach() + 0.3 * noise[1], advantages=noise[2],
+                          returns=noise[3])  # fmt: skip
+    rows = [2, 0, 3]
+
+    loss, _ = ppo.minibatch_loss(policy, rollout, targets, rows, settings)
+    loss.backward()
+    gradients = {name: p.grad.clone() for name, p in policy.named_parameters()}
+    policy.zero_grad()
+
+    terms = []
+    for row in rows:
+        ids = rollout.input_ids[row][rollout.attention_mask[row].bool()]
+        length = int(rollout.actions[row].sum())
+        output = model(ids[None], output_hidden_states=True)
+        for t in range(length):
+            at = len(ids) - length + t - 1
+            p = output.logits[0, at].softmax(-1)
+            ratio = p[ids[at + 1]] / rollout.log_probs[row, t].exp()
+            advantage = targets.advantages[row, t]
+            gain = torch.min(ratio * advantage, torch.clamp(ratio, 0.8, 1.2) * advantage)
+            value = (output.hidden_states[-1][0, at] * policy.value_head.weight[0]).sum() + policy.value_head.bias[
+                0
+            ]
+            old, goal = targets.values[row, t], targets.returns[row, t]
+            kept = torch.min(torch.max(value, old - 0.2), old + 0.2)
+            error = torch.max((value - goal) ** 2, (kept - goal) ** 2)
+            terms.append(-gain + 0.3 * 0.5 * error + 0.05 * (p * p.log()).sum())
+    expected = torch.stack(terms).mean()
+    expected.backward()
+
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
+    for name, parameter in policy.named_parameters():
+        torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-7, atol=1e-10, msg=name)
+
+
+def test_the_token_that_ends_a_reply_is_trained_on(tokenizer):
+    """Rewarding short replies can only work through the token that ends them."""
+    model = tiny_llama(tokenizer)
+    settings = quick(prompts=400, kl_coefficient=0.0, kl_target=None, unfinished_reward=None)
+
+    def short(prompts, replies):
+        return np.array([-float(len(reply.split())) for reply in replies])
+
+    log = ppo.train(model, tokenizer, PROMPTS, short, settings, seed=0).log
+    assert log["reply_tokens"][0] > 2
+    assert log["reward_mean"].iloc[-3:].mean() > -0.5
+    assert log["unfinished_share"].iloc[-3:].mean() < 0.1
+
+
+def test_an_unfinished_reply_earns_the_penalty(tokenizer):
+    model = tiny_llama(tokenizer)
+    result = ppo.train(model, tokenizer, PROMPTS, ball, quick(prompts=16, max_new_tokens=1), seed=0)
+    first = result.samples[result.samples.step == 0]
+    earned = first.reward.where(first.finished, -1.0)
+    assert not first.finished.all()
+    assert result.log.reward_mean[0] == pytest.approx(earned.mean())
+
+
+# The loop
+
+
+def test_a_task_with_a_known_optimum_is_solved(tokenizer):
+    model = tiny_llama(tokenizer)
+    settings = quick(prompts=800, kl_coefficient=0.01, kl_target=None, entropy_coefficient=0.01)
+    result = ppo.train(model, tokenizer, PROMPTS, ball, settings, seed=0)
+    assert result.log["reward_mean"].iloc[:3].mean() < 0.4
+    assert result.log["reward_mean"].iloc[-5:].mean() > 0.8
+    assert result.stopped is None and len(result.log) == settings.steps + 1
+    assert list(result.log.columns) == list(LOG_COLUMNS)
+    assert len(result.samples) == (settings.steps + 1) * 16
+
+
+def test_the_kl_penalty_leads_to_its_known_optimum(tokenizer):
+    """With replies of one token the best policy is q(a) exp(r(a) / coefficient), normalised."""
+    model = tiny_llama(tokenizer)
+    prompt, target = PROMPTS[0], WORDS.index("ball") + 2
+    ids = torch.tensor(encode_prompts(tokenizer, [prompt], 40))
+    reference = model(ids).logits[0, -1].softmax(-1).detach()
+    settings = quick(prompts=64 * 60, batch_size=64, minibatch_size=64, max_new_tokens=1, learning_rate=4e-4,
+                     kl_coefficient=0.5, kl_target=None, unfinished_reward=None)  # fmt: skip
+    ppo.train(model, tokenizer, [prompt], ball, settings, seed=0)
+    tilted = reference * torch.where(torch.arange(len(reference)) == target, math.exp(1 / 0.5), 1.0)
+    optimum = tilted / tilted.sum()
+    learned = model(ids).logits[0, -1].softmax(-1).detach()
+
+    def distance(p):
+        return 0.5 * float((p - optimum).abs().sum())
+
+    assert distance(learned) < 0.08 and distance(reference) > 0.15
+
+
+def test_the_first_policy_is_its_reference_and_kl_grows_from_zero(tokenizer):
+    log = ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, ball, quick(prompts=320), seed=0).log
+    for column in ("kl_k1", "kl_k3", "kl_full"):
+        assert log[column][0] == pytest.approx(0, abs=1e-4)
+        assert log[column].iloc[-5:].mean() > 0.05
+    # The estimates and the exact value agree on average over the run.
+    assert log["kl_k3"].sum() == pytest.approx(log["kl_full"].sum(), rel=0.4)
+
+
+def test_same_seed_same_weights(tokenizer):
+    def run(seed):
+        settings = quick(prompts=64, top_p=0.9, language_model_coefficient=0.1, entropy_coefficient=0.01)
+        corpus = ["*MOT: what is that ? *CHI: a ball .", "*CHI: no ."]
+        model = tiny_llama(tokenizer)
+        return ppo.train(model, tokenizer, PROMPTS, ball, settings, seed=seed, corpus_texts=corpus)
+
+    one, two, other = run(1), run(1), run(2)
+    assert all(torch.equal(one.final[name], two.final[name]) for name in one.final)
+    assert not all(torch.equal(one.final[name], other.final[name]) for name in one.final)
+    assert one.samples.equals(two.samples)
+
+
+def test_the_corpus_loss_keeps_the_model_on_the_corpus(tokenizer):
+    corpus = ["*CHI: a dog . *MOT: what ?"]
+
+    def last_loss(coefficient):
+        settings = quick(prompts=112, language_model_coefficient=coefficient, value_coefficient=0.0)
+        result = ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, ball, settings, seed=0, corpus_texts=corpus)
+        return result.log["language_model_loss"].iloc[-2]
+
+    assert last_loss(1.0) < 0.5 < last_loss(1e-6)
+
+
+@pytest.mark.parametrize("change", [{"whiten_rewards": True}, {"kl_penalty": "k3"}, {"kl_penalty": "abs"},
+                                    {"gamma": 0.5}, {"gae_lambda": 0.0}, {"value_clip_range": 0.01},
+                                    {"clip_range": 0.01}, {"kl_target": None, "kl_coefficient": 2.0},
+                                    {"max_gradient_norm": 1e-3}, {"temperature": 0.5}])  # fmt: skip
+def test_every_setting_changes_what_is_learned(tokenizer, change):
+    base = {"prompts": 32, "kl_coefficient": 0.5}
+    results = [
+        ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, ball, quick(**settings), seed=0)
+        for settings in (base, base | change)
+    ]
+    assert any(not torch.equal(results[0].final[name], results[1].final[name]) for name in results[0].final)
+
+
+def test_the_adaptive_coefficient_is_logged_and_fixed_stays(tokenizer):
+    settings = quick(prompts=160, kl_target=0.01, kl_horizon=100)
+    adaptive = ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, ball, settings, seed=0).log
+    assert adaptive["kl_coefficient"][0] == 0.2 and adaptive["kl_coefficient"].iloc[-1] > 0.22
+    fixed = ppo.train(
+        tiny_llama(tokenizer), tokenizer, PROMPTS, ball, settings.model_copy(update={"kl_target": None}), seed=0
+    ).log
+    assert (fixed["kl_coefficient"] == 0.2).all()
+
+
+def test_rewards_that_cannot_be_used(tokenizer):
+    def nan(prompts, replies):
+        return np.full(len(replies), math.nan)
+
+    def scalar(prompts, replies):
+        return np.array([1.0])
+
+    for reward, message in ((nan, "must be finite"), (scalar, r"shape \(1,\) for 16 replies")):
+        with pytest.raises(UserError, match=message):
+            ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, reward, quick(), seed=0)
+    with pytest.raises(UserError, match="no prompts"):
+        ppo.train(tiny_llama(tokenizer), tokenizer, [], ball, quick(), seed=0)
+    with pytest.raises(UserError, match="needs corpus texts"):
+        ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, ball, quick(language_model_coefficient=0.1), seed=0)
+
+
+def test_settings_that_contradict_each_other():
+    with pytest.raises(ValidationError, match="minibatch_size 5 does not divide batch_size 16"):
+        PPOSettings(minibatch_size=5)
+    with pytest.raises(ValidationError, match="less than one batch"):
+        PPOSettings(prompts=10)
+
+
+# The guard
+
+
+def test_the_guard_averages_and_names_quantity_value_and_bound():
+    guard = Guard(GuardSettings(window_steps=2, max_kl=10.0))
+    assert guard.check({"kl_k1": 30.0}) is None
+    reason = guard.check({"kl_k1": 2.0})
+    assert "KL" in reason and "16 over the last 2 steps" in reason and "max_kl 10" in reason
+    assert guard.check({"kl_k1": 4.0}) is None
+    guard = Guard(GuardSettings(window_steps=1))
+    assert "entropy" in guard.check({"entropy": 0.1}) and "min_entropy 0.5" in guard.check({"entropy": 0.1})
+    assert Guard(GuardSettings(window_steps=1, min_entropy=None)).check({"entropy": 0.0}) is None
+    assert "gradient_norm is nan" in guard.check({"gradient_norm": math.nan})
+
+
+def test_the_guard_watches_held_out_accuracy():
+    guard = Guard(GuardSettings(max_held_out_drop=1.0))
+    assert guard.check({"held_out_accuracy": 60.0}) is None
+    assert guard.check({"held_out_accuracy": math.nan}) is None
+    assert guard.check({"held_out_accuracy": 59.5}) is None
+    assert "1.50 points below" in guard.check({"held_out_accuracy": 58.5})
+
+
+def test_best_is_the_highest_reward_among_the_accurate(tokenizer):
+    model = tiny_llama(tokenizer)
+    best = Best(tolerance=1.0)
+    offers = [(0, 0.9, 60.0), (5, 0.1, 59.5), (10, 0.5, 58.0), (15, 0.3, 61.0), (20, 0.2, 65.0), (25, 0.3, 60.0)]
+    assert [best.offer(*offer, model) for offer in offers] == [True, True, False, True, False, True]
+    assert best.step == 25
+
+
+def test_the_guard_stops_a_collapse_and_keeps_the_last_good_weights(tokenizer):
+    model = tiny_llama(tokenizer)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    guard = quick().guard.model_copy(update={"max_identical_share": 0.6, "window_steps": 3})
+    settings = quick(
+        prompts=960,
+        learning_rate=1e-3,
+        kl_coefficient=0.0,
+        kl_target=None,
+        unfinished_reward=None,
+        guard=guard,
+    )
+    events = []
+    seen = []
+
+    def held_out(policy):
+        seen.append({name: tensor.clone() for name, tensor in policy.state_dict().items()})
+        return 60.0
+
+    def silence(prompts, replies):
+        return np.array([-float(len(reply.split())) for reply in replies])
+
+    result = ppo.train(
+        model, tokenizer, PROMPTS, silence, settings, seed=0, held_out=held_out, report=events.append
+    )
+    assert "share of the most frequent reply" in result.stopped and "max_identical_share 0.6" in result.stopped
+    assert len(result.log) < settings.steps + 1 and len(events) == len(result.log)
+    assert result.best_step % 4 == 0 and 0 < result.best_step < result.log["step"].iloc[-1]
+    evaluated = seen[result.best_step // 4]
+    assert all(torch.equal(result.best[name], evaluated[name]) for name in evaluated)
+    assert not all(torch.equal(result.best[name], result.final[name]) for name in evaluated)
+    assert not all(torch.equal(result.final[name], before[name]) for name in before)
+
+
+def test_a_bound_that_the_start_breaks_leaves_the_start_as_best(tokenizer):
+    model = tiny_llama(tokenizer)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    guard = GuardSettings(window_steps=1, min_entropy=100.0)
+    result = ppo.train(model, tokenizer, PROMPTS, ball, quick(guard=guard), seed=0)
+    assert result.stopped and len(result.log) == 1 and result.best_step == 0
+    assert all(torch.equal(result.best[name], before[name]) for name in before)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_before_it_is_applied(tokenizer, monkeypatch):
+    model = tiny_llama(tokenizer)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    infinite = ppo.minibatch_loss
+
+    def broken(*arguments):
+        loss, parts = infinite(*arguments)
+        return loss * math.inf, parts
+
+    monkeypatch.setattr(ppo, "minibatch_loss", broken)
+    result = ppo.train(model, tokenizer, PROMPTS, ball, quick(), seed=0)
+    assert "gradient_norm is nan" in result.stopped
+    assert all(torch.equal(result.final[name], before[name]) for name in before)
+
+
+def test_save_writes_the_language_model_alone(tokenizer, tmp_path):
+    result = ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, ball, quick(prompts=64), seed=0)
+    for which in ("best", "final"):
+        result.save(which, tmp_path / which)
+        loaded = AutoModelForCausalLM.from_pretrained(tmp_path / which).state_dict()
+        expected = getattr(result, which)
+        assert loaded.keys() == expected.keys()
+        assert all(torch.equal(loaded[name], expected[name]) for name in expected)
