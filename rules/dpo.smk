@@ -16,10 +16,6 @@ for run, row in rows(CONFIG.models, "method", "dpo").items():
             **checkpoint_folders(run),
             settings=model_file(run, "settings.yaml"),
             log=model_file(run, "log.csv"),
-        params:
-            code=code("dpo.py"),
-            settings=settings_of(row, "method", "parent", "parent_checkpoint"),
-            run=run,
         log:
             f"{RESULTS}/logs/models/{run}/seed{{seed}}.log",
         benchmark:
@@ -27,5 +23,9 @@ for run, row in rows(CONFIG.models, "method", "dpo").items():
         resources:
             mem_mb=6000,
             runtime=360,
+        params:
+            code=code("dpo.py"),
+            settings=settings_of(row, "method", "parent", "parent_checkpoint"),
+            run=run,
         script:
             "../scripts/dpo.py"

@@ -37,9 +37,6 @@ rule natural_pairs:
         unpack(natural_inputs),
     output:
         f"{RESULTS}/pairs/{{pairs}}.parquet",
-    params:
-        code=code("natural_pairs.py"),
-        settings=pairs_settings,
     log:
         f"{RESULTS}/logs/pairs/{{pairs}}.log",
     benchmark:
@@ -48,6 +45,9 @@ rule natural_pairs:
         pairs=one_of(NATURAL),
     resources:
         mem_mb=4000,
+    params:
+        code=code("natural_pairs.py"),
+        settings=pairs_settings,
     script:
         "../scripts/natural_pairs.py"
 
@@ -57,15 +57,15 @@ rule synthetic_pairs:
         unpack(synthetic_inputs),
     output:
         f"{RESULTS}/pairs/{{pairs}}.parquet",
-    params:
-        code=code("synthetic_pairs.py"),
-        settings=pairs_settings,
     log:
         f"{RESULTS}/logs/pairs/{{pairs}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pairs/{{pairs}}.tsv"
     wildcard_constraints:
         pairs=one_of(SYNTHETIC),
+    params:
+        code=code("synthetic_pairs.py"),
+        settings=pairs_settings,
     script:
         "../scripts/synthetic_pairs.py"
 
@@ -75,14 +75,14 @@ rule mixed_pairs:
         mixed_inputs,
     output:
         f"{RESULTS}/pairs/{{pairs}}.parquet",
-    params:
-        code=code("mixed_pairs.py"),
-        settings=pairs_settings,
     log:
         f"{RESULTS}/logs/pairs/{{pairs}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pairs/{{pairs}}.tsv"
     wildcard_constraints:
         pairs=one_of(MIXED),
+    params:
+        code=code("mixed_pairs.py"),
+        settings=pairs_settings,
     script:
         "../scripts/mixed_pairs.py"

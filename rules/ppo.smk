@@ -24,21 +24,16 @@ for run, row in rows(CONFIG.models, "method", "ppo").items():
         name:
             f"ppo_{run}"
         input:
+            **reward_inputs(row.reward),
             parent=parent_folder(row),
             prompts=f"{RESULTS}/prompts/{ROLLOUTS}.parquet",
             heldout=f"{RESULTS}/pairs/{row.heldout_pairs}.parquet",
             corpus=f"{RESULTS}/corpus/triplets/pretrain.parquet",
-            **reward_inputs(row.reward),
         output:
             **checkpoint_folders(run),
             settings=model_file(run, "settings.yaml"),
             log=model_file(run, "log.csv"),
             samples=model_file(run, "samples.parquet"),
-        params:
-            code=code("ppo.py"),
-            settings=settings_of(row, "method", "parent", "parent_checkpoint", "heldout_pairs"),
-            judging=settings_of(CONFIG.teacher.judging),
-            run=run,
         log:
             f"{RESULTS}/logs/models/{run}/seed{{seed}}.log",
         benchmark:
@@ -46,5 +41,10 @@ for run, row in rows(CONFIG.models, "method", "ppo").items():
         resources:
             mem_mb=8000,
             runtime=720,
+        params:
+            code=code("ppo.py"),
+            settings=settings_of(row, "method", "parent", "parent_checkpoint", "heldout_pairs"),
+            judging=settings_of(CONFIG.teacher.judging),
+            run=run,
         script:
             "../scripts/ppo.py"

@@ -17,10 +17,6 @@ for run, row in rows(CONFIG.models, "method", "pretrain").items():
             **checkpoint_folders(run),
             settings=model_file(run, "settings.yaml"),
             log=model_file(run, "log.csv"),
-        params:
-            code=code("pretrain.py"),
-            settings=settings_of(row, "method"),
-            run=run,
         log:
             f"{RESULTS}/logs/models/{run}/seed{{seed}}.log",
         benchmark:
@@ -28,5 +24,9 @@ for run, row in rows(CONFIG.models, "method", "pretrain").items():
         resources:
             mem_mb=6000,
             runtime=720,
+        params:
+            code=code("pretrain.py"),
+            settings=settings_of(row, "method"),
+            run=run,
         script:
             "../scripts/pretrain.py"

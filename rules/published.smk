@@ -17,14 +17,14 @@ def published_settings(wildcards):
 rule published:
     output:
         directory(f"{RESULTS}/published/{{published}}"),
-    params:
-        code=code("published.py"),
-        settings=published_settings,
     log:
         f"{RESULTS}/logs/published/{{published}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/published/{{published}}.tsv"
     resources:
         mem_mb=4000,
+    params:
+        code=code("published.py"),
+        settings=published_settings,
     script:
         "../scripts/published.py"

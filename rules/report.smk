@@ -7,23 +7,20 @@ Makes: report/scores.csv, baselines.csv, trajectories.csv, index.html.
 SCORES = CONFIG.scores()
 DIALOGUE = sorted({suite for *_, suite in SCORES} & {"dialogue_words", "dialogue_tokens"})
 REPORTED = sorted({suite for *_, suite in SCORES})
-TEMPLATES = sorted(str(file) for file in Path(workflow.basedir, "scripts/babylogue/report/templates").glob("[a-z]*"))
+TEMPLATES = sorted(map(str, Path(workflow.basedir, "scripts/babylogue/report/templates").glob("[a-z]*")))
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 TUNE_PAIRS = [name for name, row in NATURAL.items() if row.part == "tune"][:1]
 
 
 rule scores_table:
     input:
-        [
-            f"{RESULTS}/scores/{run}/seed{seed}/{checkpoint}/{suite}.json"
-            for run, seed, checkpoint, suite in SCORES
-        ],
+        [f"{RESULTS}/scores/{run}/seed{seed}/{checkpoint}/{suite}.json" for run, seed, checkpoint, suite in SCORES],
     output:
         f"{RESULTS}/report/scores.csv",
-    params:
-        code=code("scores_table.py"),
     log:
         f"{RESULTS}/logs/scores_table.log",
+    params:
+        code=code("scores_table.py"),
     script:
         "../scripts/scores_table.py"
 
@@ -34,11 +31,11 @@ rule baselines:
         test=expand(f"{RESULTS}/pairs/{{suite}}.parquet", suite=DIALOGUE),
     output:
         f"{RESULTS}/report/baselines.csv",
+    log:
+        f"{RESULTS}/logs/baselines.log",
     params:
         code=code("baselines.py"),
         suites=DIALOGUE,
-    log:
-        f"{RESULTS}/logs/baselines.log",
     script:
         "../scripts/baselines.py"
 
@@ -53,6 +50,8 @@ rule report:
     output:
         page=f"{RESULTS}/report/index.html",
         trajectories=f"{RESULTS}/report/trajectories.csv",
+    log:
+        f"{RESULTS}/logs/report.log",
     params:
         code=code("report.py"),
         models=[{"run": run, **row.model_dump(include=SHOWN)} for run, row in CONFIG.models.items()],
@@ -60,7 +59,5 @@ rule report:
         seeds=CONFIG.seeds,
         source=CONFIG.transcripts.source,
         judge=CONFIG.teacher.judge,
-    log:
-        f"{RESULTS}/logs/report.log",
     script:
         "../scripts/report.py"

@@ -17,9 +17,6 @@ rule score:
     output:
         rows=f"{RESULTS}/scores/{{run}}/seed{{seed}}/{{checkpoint}}/{{suite}}.json",
         item_scores=f"{RESULTS}/scores/{{run}}/seed{{seed}}/{{checkpoint}}/{{suite}}.parquet",
-    params:
-        code=score_code,
-        batch_tokens=CONFIG.suites.batch_tokens,
     log:
         f"{RESULTS}/logs/scores/{{run}}/seed{{seed}}/{{checkpoint}}/{{suite}}.log",
     benchmark:
@@ -27,5 +24,8 @@ rule score:
     resources:
         mem_mb=3000,
         runtime=120,
+    params:
+        code=score_code,
+        batch_tokens=CONFIG.suites.batch_tokens,
     script:
         "../scripts/score.py"

@@ -39,12 +39,12 @@ rule suite:
         unpack(suite_inputs),
     output:
         f"{RESULTS}/suites/{{suite}}.parquet",
-    params:
-        code=suite_code,
-        settings=suite_settings,
     log:
         f"{RESULTS}/logs/suites/{{suite}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/suites/{{suite}}.tsv"
+    params:
+        code=suite_code,
+        settings=suite_settings,
     script:
         "../scripts/suite.py"

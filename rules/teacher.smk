@@ -26,16 +26,16 @@ rule rollout_prompts:
         pairs=expand(f"{RESULTS}/pairs/{{pairs}}.parquet", pairs=rows(CONFIG.pairs, "part", "tune")),
     output:
         f"{RESULTS}/prompts/{ROLLOUTS}.parquet",
-    params:
-        code=code("rollout_prompts.py"),
-        prompts=CONFIG.teacher.rollouts.prompts,
-        seed=CONFIG.teacher.rollouts.seed,
     log:
         f"{RESULTS}/logs/rollout_prompts.log",
     benchmark:
         f"{RESULTS}/benchmarks/rollout_prompts.tsv"
     resources:
         mem_mb=4000,
+    params:
+        code=code("rollout_prompts.py"),
+        prompts=CONFIG.teacher.rollouts.prompts,
+        seed=CONFIG.teacher.rollouts.seed,
     script:
         "../scripts/rollout_prompts.py"
 
@@ -46,9 +46,6 @@ rule replies:
         model=f"{RESULTS}/published/{CONFIG.teacher.writer}",
     output:
         f"{RESULTS}/teacher/{{prompts}}.parquet",
-    params:
-        code=code("replies.py"),
-        settings=replies_settings,
     log:
         f"{RESULTS}/logs/replies/{{prompts}}.log",
     benchmark:
@@ -57,5 +54,8 @@ rule replies:
     resources:
         mem_mb=6000,
         runtime=240,
+    params:
+        code=code("replies.py"),
+        settings=replies_settings,
     script:
         "../scripts/replies.py"

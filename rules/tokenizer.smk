@@ -10,14 +10,14 @@ rule tokenizer:
         **{part: f"{RESULTS}/corpus/triplets/{part}.parquet" for part in PARTS},
     output:
         directory(f"{RESULTS}/tokenizer"),
-    params:
-        code=code("tokenizer.py"),
-        settings=settings_of(CONFIG.tokenizer),
     log:
         f"{RESULTS}/logs/tokenizer.log",
     benchmark:
         f"{RESULTS}/benchmarks/tokenizer.tsv"
     resources:
         mem_mb=4000,
+    params:
+        code=code("tokenizer.py"),
+        settings=settings_of(CONFIG.tokenizer),
     script:
         "../scripts/tokenizer.py"

@@ -20,13 +20,13 @@ def transcript_files():
 rule toy_transcripts:
     output:
         directory(f"{RESULTS}/transcripts/toy"),
-    params:
-        code=code("toy_transcripts.py"),
-        settings=settings_of(CONFIG.transcripts.toy),
     log:
         f"{RESULTS}/logs/toy_transcripts.log",
     benchmark:
         f"{RESULTS}/benchmarks/toy_transcripts.tsv"
+    params:
+        code=code("toy_transcripts.py"),
+        settings=settings_of(CONFIG.transcripts.toy),
     script:
         "../scripts/toy_transcripts.py"
 
@@ -38,10 +38,6 @@ rule utterances:
         utterances=f"{RESULTS}/corpus/utterances.parquet",
         rejected=f"{RESULTS}/corpus/rejected.csv",
         counts=f"{RESULTS}/corpus/files.json",
-    params:
-        code=code("utterances.py"),
-        folder=CONFIG.transcripts.path or f"{RESULTS}/transcripts/toy",
-        max_rejected_share=CONFIG.transcripts.max_rejected_share,
     log:
         f"{RESULTS}/logs/utterances.log",
     benchmark:
@@ -50,6 +46,10 @@ rule utterances:
     resources:
         mem_mb=3000,
         runtime=60,
+    params:
+        code=code("utterances.py"),
+        folder=CONFIG.transcripts.path or f"{RESULTS}/transcripts/toy",
+        max_rejected_share=CONFIG.transcripts.max_rejected_share,
     script:
         "../scripts/utterances.py"
 
@@ -59,15 +59,15 @@ rule split:
         f"{RESULTS}/corpus/utterances.parquet",
     output:
         f"{RESULTS}/corpus/split.parquet",
-    params:
-        code=code("split.py"),
-        settings=settings_of(CONFIG.split),
     log:
         f"{RESULTS}/logs/split.log",
     benchmark:
         f"{RESULTS}/benchmarks/split.tsv"
     resources:
         mem_mb=3000,
+    params:
+        code=code("split.py"),
+        settings=settings_of(CONFIG.split),
     script:
         "../scripts/split.py"
 
@@ -80,15 +80,15 @@ rule triplets:
     output:
         **{part: f"{RESULTS}/corpus/triplets/{part}.parquet" for part in PARTS},
         statistics=f"{RESULTS}/corpus/statistics.json",
-    params:
-        code=code("triplets.py"),
-        settings=settings_of(CONFIG.triplets),
-        split=settings_of(CONFIG.split),
     log:
         f"{RESULTS}/logs/triplets.log",
     benchmark:
         f"{RESULTS}/benchmarks/triplets.tsv"
     resources:
         mem_mb=6000,
+    params:
+        code=code("triplets.py"),
+        settings=settings_of(CONFIG.triplets),
+        split=settings_of(CONFIG.split),
     script:
         "../scripts/triplets.py"

@@ -6,7 +6,6 @@ snakemake --cores 2 results/models/ppo_bleu/seed0/best
 from pathlib import Path
 
 import pandas as pd
-
 from babylogue.logs import job_log, logger
 from babylogue.model.checkpoints import save_model
 from babylogue.model.device import prepare_device
@@ -24,7 +23,9 @@ def reward_of(job, name, device):
     inputs = {role: Path(job.input[role]) for role in ("teacher", "judge", "embedder") if role in job.input.keys()}
     if "references" in job.input.keys():
         inputs["references"] = pd.read_parquet(job.input.references)
-    return build_reward(name, RewardInputs(**inputs, batch_size=job.params.judging["batch_size"], device=str(device)))
+    return build_reward(
+        name, RewardInputs(**inputs, batch_size=job.params.judging["batch_size"], device=str(device))
+    )
 
 
 def main(job):

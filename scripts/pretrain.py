@@ -6,8 +6,6 @@ snakemake --cores 2 results/models/base/seed0/final
 from pathlib import Path
 
 import pandas as pd
-from transformers import AutoTokenizer
-
 from babylogue.logs import job_log
 from babylogue.model.batches import tokenise
 from babylogue.model.device import prepare_device
@@ -15,6 +13,7 @@ from babylogue.model.pretrain import pretrain
 from babylogue.model.settings import PretrainSettings
 from babylogue.model.texts import training_texts
 from babylogue.provenance import write_settings
+from transformers import AutoTokenizer
 
 
 def main(job):
@@ -26,7 +25,13 @@ def main(job):
         for triplets in (job.input.train, job.input.validation)
     )
     log = pretrain(
-        tokenizer, train, validation, settings, seed=seed, folder=lambda name: Path(job.output[name]), device=device
+        tokenizer,
+        train,
+        validation,
+        settings,
+        seed=seed,
+        folder=lambda name: Path(job.output[name]),
+        device=device,
     )
     log.to_csv(job.output.log, index=False)
     write_settings(job.output.settings, run=job.params.run, seed=seed, method="pretrain", settings=settings)

@@ -8,14 +8,13 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
-
 from babylogue.analysis.trajectories import trajectories
 from babylogue.logs import job_log, logger
 from babylogue.report.page import Results, render
 
 # Names are texts, whatever they look like: a group may be called "null".
 SCORE_TYPES = dict.fromkeys(["run", "checkpoint", "suite", "group", "metric"], str)
-MISSING = dict.fromkeys(["value", "ci_low", "ci_high"], [""])
+MISSING = {name: [""] for name in ("value", "ci_low", "ci_high")}
 
 
 def main(job):
@@ -23,7 +22,7 @@ def main(job):
     keys = product((model["run"] for model in models), seeds)
     logs = {key: pd.read_csv(path) for key, path in zip(keys, job.input.logs, strict=True)}
     pretrained = {model["run"] for model in models if model["method"] == "pretrain"}
-    final_words = {key: int(log["words"].iloc[-1]) for key, log in logs.items() if key[0] in pretrained and len(log)}
+    final_words = {key: int(log["words"].iloc[-1]) for key, log in logs.items() if key[0] in pretrained}
     scores = pd.read_csv(job.input.scores, dtype=SCORE_TYPES, keep_default_na=False, na_values=MISSING)
     curves = trajectories(scores, final_words)
     page = render(

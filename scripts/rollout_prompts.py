@@ -4,7 +4,6 @@ snakemake --cores 1 results/prompts/rollouts.parquet
 """
 
 import pandas as pd
-
 from babylogue.logs import job_log
 from babylogue.reinforcement.prompts import rollout_prompts
 

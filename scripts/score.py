@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import pandas as pd
-
 from babylogue.logs import job_log, logger
 from babylogue.model.device import prepare_device
 from babylogue.scoring.loading import load_model
@@ -22,7 +21,9 @@ def main(job):
     rows = suite.rows(item_scores)
     item_scores.to_parquet(job.output.item_scores)
     head = {name: job.wildcards[name] for name in ("run", "seed", "checkpoint", "suite")}
-    Path(job.output.rows).write_text(json.dumps({**head, "seed": int(head["seed"]), "rows": rows}, indent=1) + "\n")
+    Path(job.output.rows).write_text(
+        json.dumps({**head, "seed": int(head["seed"]), "rows": rows}, indent=1) + "\n"
+    )
     for row in rows:
         if row["group"] == "all" and row["value"] is not None:
             logger.info("%s %.2f (n = %d)", row["metric"], row["value"], row["n"])

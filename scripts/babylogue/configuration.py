@@ -3,6 +3,7 @@
 Only the Snakefile reads this module; rules hand each script the sub-tree that it uses.
 """
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -156,8 +157,8 @@ class Configuration(Settings):
                 parent = self.models[row.parent]
                 if row.parent_checkpoint not in parent.checkpoint_names():
                     raise ValueError(
-                        f"models.{path[-2]}.parent_checkpoint: {row.parent} has no {row.parent_checkpoint!r}; it has "
-                        f"{', '.join(parent.checkpoint_names())}"
+                        f"models.{path[-2]}.parent_checkpoint: {row.parent} has no "
+                        f"{row.parent_checkpoint!r}; it has {', '.join(parent.checkpoint_names())}"
                     )
                 row = parent
 
@@ -174,9 +175,13 @@ class Configuration(Settings):
         for name, row in self.models.items():
             if isinstance(row, DPORow):
                 if row.pairs not in self.pairs:
-                    raise ValueError(f"models.{name}.pairs: no set {row.pairs!r}; there are {', '.join(self.pairs)}")
+                    raise ValueError(
+                        f"models.{name}.pairs: no set {row.pairs!r}; there are {', '.join(self.pairs)}"
+                    )
                 if getattr(self.pairs[row.pairs], "part", "tune") == "test":
-                    raise ValueError(f"models.{name}.pairs: {row.pairs} is of the test part; train on the tune part")
+                    raise ValueError(
+                        f"models.{name}.pairs: {row.pairs} is of the test part; train on the tune part"
+                    )
             if isinstance(row, PPORow) and row.heldout_pairs not in self.pairs:
                 raise ValueError(f"models.{name}.heldout_pairs: no set {row.heldout_pairs!r} in pairs")
             if isinstance(row, PPORow) and row.reward not in REWARDS:
@@ -251,9 +256,9 @@ def _describe(error: dict, raw: dict[str, Any]) -> str:
     if len(place) > 2 and place[0] in ("models", "pairs"):
         tag = place.pop(2)  # the method or kind, which the user's file does not spell as a level
         own = (raw.get("models") or {}).get(place[1])
-        if place[0] == "models" and tag in METHODS and len(place) > 2 and place[2] not in (own or {}):
-            if place[2] in (raw.get(tag) or {}):
-                place = [tag, *place[2:]]
+        from_defaults = len(place) > 2 and place[2] not in (own or {}) and place[2] in (raw.get(tag) or {})
+        if place[0] == "models" and from_defaults:
+            place = [tag, *place[2:]]
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         message = "unknown key; see config.yaml for the keys that there are"
@@ -276,3 +281,24 @@ def load_configuration(raw: dict[str, Any]) -> Configuration:
         first, *others = error.errors(include_url=False)
         more = f" (and {len(others)} more)" if others else ""
         raise UserError(_describe(first, raw) + more) from None
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of config.yaml: the typed settings, with rows that may lean on their method's section."""
+    whole = Configuration.model_json_schema()
+    for method, row in zip(METHODS, (PretrainRow, DPORow, PPORow), strict=True):
+        definition = whole["$defs"][row.__name__]
+        definition["required"] = ["method"]
+        whole["properties"][method] = {
+            "type": "object",
+            "description": f"Settings that every row of method {method} begins with.",
+            "properties": {key: value for key, value in definition["properties"].items() if key != "method"},
+            "additionalProperties": False,
+        }
+    rows = whole["properties"]["models"]["patternProperties"]
+    rows[NAME] = {"anyOf": [rows[NAME], {"type": "null", "description": "Leaves the row of that name out."}]}
+    return whole
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=1))

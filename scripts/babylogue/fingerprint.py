@@ -44,7 +44,9 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
 
 
 def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    )
 
 
 def _imported_names(tree: ast.AST, path: Path) -> list[list[str]]:

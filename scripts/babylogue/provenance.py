@@ -10,7 +10,8 @@ import yaml
 from .settings import Settings
 
 PACKAGES = (
-    "babylogue", "torch", "transformers", "trl", "tokenizers", "datasets", "pylangacq", "sacrebleu", "pandas", "numpy",
+    "babylogue", "torch", "transformers", "trl", "tokenizers", "datasets",
+    "pylangacq", "sacrebleu", "pandas", "numpy",
 )  # fmt: skip
 
 

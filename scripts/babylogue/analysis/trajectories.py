@@ -21,8 +21,8 @@ def trajectories(scores: pd.DataFrame, final_words: dict[tuple[str, int], int]) 
 
     Args:
         scores: the columns of scores.csv; rows of group "all" are used.
-        final_words: (run, seed) -> words seen at `final`, for models trained from scratch. A checkpoint whose words
-            are unknown (`best`, `final` of a tuned model) is left out.
+        final_words: (run, seed) -> words seen at `final`, for models trained from scratch. A checkpoint whose
+            words are unknown (`best`, `final` of a tuned model) is left out.
     """
     table = scores[scores["group"] == "all"].reset_index(drop=True)
     words = [
@@ -31,5 +31,6 @@ def trajectories(scores: pd.DataFrame, final_words: dict[tuple[str, int], int]) 
     ]
     table = table.assign(words=words).dropna(subset="words").astype({"words": int})
     ranks = {name: pd.factorize(table[name])[0] for name in ("run", "suite", "metric", "seed")}
-    order = pd.DataFrame(ranks).assign(words=table["words"].to_numpy()).sort_values([*ranks, "words"], kind="stable")
-    return table.iloc[order.index][COLUMNS].reset_index(drop=True)
+    keys = pd.DataFrame(ranks | {"words": table["words"].to_numpy()})
+    order = keys.sort_values([*ranks, "words"], kind="stable").index
+    return table.iloc[order][COLUMNS].reset_index(drop=True)

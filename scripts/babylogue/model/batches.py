@@ -32,9 +32,7 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on another device."""
-        return Batch(
-            self.input_ids.to(device), self.position_ids.to(device), self.texts.to(device), self.words
-        )
+        return Batch(self.input_ids.to(device), self.position_ids.to(device), self.texts.to(device), self.words)
 
     def attention_mask(self) -> torch.Tensor:
         """(R, 1, T, T) bool: causal, within one text."""

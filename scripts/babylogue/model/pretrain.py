@@ -94,7 +94,9 @@ def pretrain(
     torch.manual_seed(seed)
     model = build_model(settings.architecture, tokenizer).to(device)
     optimiser = _optimiser(model, settings)
-    logger.info("%.2fM parameters, %d texts of %d words", model.num_parameters() / 1e6, len(train), train.words.sum())
+    logger.info(
+        "%.2fM parameters, %d texts of %d words", model.num_parameters() / 1e6, len(train), train.words.sum()
+    )
 
     every = settings.words / settings.validations
     validate_at = sorted({round(every * (i + 1)) for i in range(settings.validations)} | set(settings.checkpoints))
@@ -126,7 +128,9 @@ def pretrain(
 
                 losses.append(float(loss.detach()))
                 if not math.isfinite(losses[-1]):
-                    raise UserError(f"the loss is {losses[-1]} at step {step}, {words:,} words; lower learning_rate")
+                    raise UserError(
+                        f"the loss is {losses[-1]} at step {step}, {words:,} words; lower learning_rate"
+                    )
                 words += batch.words
                 step += 1
                 tokens += int((batch.texts >= 0).sum())
@@ -146,7 +150,9 @@ def pretrain(
                             "tokens_per_s": tokens / (time.perf_counter() - start),
                         }
                     )
-                    logger.info("%(words)d words: loss %(loss).3f, validation loss %(validation_loss).3f", rows[-1])
+                    logger.info(
+                        "%(words)d words: loss %(loss).3f, validation loss %(validation_loss).3f", rows[-1]
+                    )
                     losses = []
                     if measured < best:
                         best = measured

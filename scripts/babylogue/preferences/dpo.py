@@ -22,7 +22,13 @@ class _Watch(TrainerCallback):
     """Evaluates at even steps, keeps the best model, stops without gain, and reports progress."""
 
     def __init__(self, model, tokenizer, heldout: pd.DataFrame, settings: DPOSettings, best: Path):
-        self.model, self.tokenizer, self.heldout, self.settings, self.best = model, tokenizer, heldout, settings, best
+        self.model, self.tokenizer, self.heldout, self.settings, self.best = (
+            model,
+            tokenizer,
+            heldout,
+            settings,
+            best,
+        )
         self.rows: list[dict] = []
         self.best_accuracy = -1.0
         self.without_gain = 0

@@ -6,11 +6,14 @@ import pandas as pd
 from ..dialogue import CHILD, count_words, terminator
 
 # CHAT roles of children other than the target child; their turns are no caregiver's.
-CHILD_ROLES = ("Target_Child", "Child", "Brother", "Sister", "Sibling", "Playmate", "Cousin", "Friend", "Student", "Boy", "Girl")
+CHILD_ROLES = (
+    "Target_Child", "Child", "Brother", "Sister", "Sibling", "Playmate", "Cousin", "Friend", "Student",
+    "Boy", "Girl",
+)  # fmt: skip
 
 
 def find_exchanges(triplets: pd.DataFrame) -> pd.DataFrame:
-    """Every adjacent (caregiver turn, child reply) once: transcript, corpus, child, age_months, speaker, turn, reply.
+    """Every adjacent caregiver turn and child reply: transcript, corpus, child, age_months, speaker, turn, reply.
 
     An exchange that stands in two sliding triplets counts once, in the order of its first.
     """

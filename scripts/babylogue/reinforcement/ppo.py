@@ -151,7 +151,6 @@ def train(
             break
 
     return PPOResult(
-        model=model,
         final=weights(model),
         best=best.state or weights(reference),
         best_step=best.step or 0,

@@ -2,12 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 import torch
-from transformers import PreTrainedModel
 
 from ..dialogue import count_words
 from . import objective
@@ -47,9 +44,8 @@ LOG_COLUMNS = {
 
 @dataclass
 class PPOResult:
-    """What a run leaves: two sets of weights, and its records."""
+    """What a run leaves: two state dicts of the language model, in main memory, and its records."""
 
-    model: PreTrainedModel
     final: dict[str, torch.Tensor]
     """Weights when the run ended, or was stopped."""
     best: dict[str, torch.Tensor]
@@ -62,11 +58,6 @@ class PPOResult:
     """One row a step, columns LOG_COLUMNS."""
     samples: pd.DataFrame
     """Every reply: step, prompt, reply, reward (as the reward gave it), finished."""
-
-    def save(self, which: Literal["final", "best"], folder: str | Path) -> None:
-        """Write one set of weights as a Hugging Face model folder; `model` holds them afterwards."""
-        self.model.load_state_dict(getattr(self, which))
-        self.model.save_pretrained(folder)
 
 
 def describe_rollout(

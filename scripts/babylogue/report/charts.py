@@ -9,6 +9,8 @@ import pandas as pd
 from .figures import Line, line_chart, short_count
 from .summary import UNITS, Cell, chance, decimals, pool
 
+_STEP = ("step", "step")
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -36,7 +38,9 @@ def learning_curve(
     """
     lines, parts, points = [], [], []
     for style, (run, rows) in enumerate(own.groupby("run", sort=False)):
-        pooled = {int(words): pool(at) for words, at in rows.groupby("words")}
+        # By name: seeds reach `final` a few words apart.
+        at = [(round(seeds["words"].mean()), pool(seeds)) for _, seeds in rows.groupby("checkpoint")]
+        pooled = dict(sorted(at, key=lambda point: point[0]))
         columns = [[getattr(cell, name) for cell in pooled.values()] for name in ("value", "low", "high")]
         lines.append(Line(run, list(pooled), *columns, style=style))
         parts.append(_ends(lines[-1], metric, lambda words: f"{short_count(words)} words"))
@@ -52,19 +56,23 @@ def learning_curve(
 
 
 def log_chart(
-    name: str, title: str, logs: Logs, x: str, y: str, x_label: str, y_label: str, caption: str, *, log_x: bool = False
+    name: str, title: str, caption: str, logs: Logs, x: tuple[str, str], y: tuple[str, str], *, log_x: bool = False
 ) -> Chart | None:
-    """A column of the models' logs, one line a seed; None if no log has a number in it."""
+    """A column of the models' logs, one line a seed; None if no log has a number in it.
+
+    `x` and `y` are a column and the text of its axis.
+    """
     styles = {run: style for style, run in enumerate(dict.fromkeys(run for run, _ in logs))}
+    columns = [x[0], y[0]]
     lines = [
-        Line(run, known[x].tolist(), known[y].tolist(), style=styles[run])
+        Line(run, *known.to_numpy(dtype=float).T, style=styles[run])
         for (run, _), log in logs.items()
-        if {x, y} <= set(log.columns) and len(known := log[[x, y]].dropna())
+        if set(columns) <= set(log.columns) and len(known := log[columns].dropna())
     ]
     if not lines:
         return None
-    alt = " ".join(_ends(line, y, lambda at: f"{x} {short_count(at)}") for line in lines)
-    svg = line_chart(name, lines, x_label=x_label, y_label=y_label, alt=f"{title}. {alt}", log_x=log_x)
+    alt = " ".join(_ends(line, y[0], lambda at: f"{x[1]} {short_count(at)}") for line in lines)
+    svg = line_chart(name, lines, x_label=x[1], y_label=y[1], alt=f"{title}. {alt}", log_x=log_x)
     return Chart(svg, title, caption)
 
 
@@ -81,41 +89,59 @@ def _ends(line: Line, metric: str, place: Callable[[float], str]) -> str:
 def pretrain_charts(logs: Logs) -> list[Chart]:
     """Validation loss of the models trained from scratch."""
     chart = log_chart(
-        "validation-loss", "Validation loss", logs, "words", "validation_loss", "words seen",
-        "validation loss, nats a token", "On the validation part, each model on its own kind of text: losses of models "
-        "trained on different texts do not compare.", log_x=True,
-    )  # fmt: skip
+        "validation-loss",
+        "Validation loss",
+        "On the validation part, each model on its own kind of text: losses of models trained on different texts "
+        "do not compare.",
+        logs,
+        ("words", "words seen"),
+        ("validation_loss", "validation loss, nats a token"),
+        log_x=True,
+    )
     return [chart] if chart else []
 
 
 def dpo_charts(logs: Logs) -> list[Chart]:
     """Accuracy on held-out pairs while tuning."""
     chart = log_chart(
-        "dpo-accuracy", "Held-out accuracy during DPO", logs, "step", "heldout_accuracy", "step", "accuracy, %",
-        "Share of held-out pairs of the model's own pair set on which the chosen reply is more probable; "
-        "`best` is the checkpoint of the highest point.",
-    )  # fmt: skip
+        "dpo-accuracy",
+        "Held-out accuracy during DPO",
+        "Share of held-out pairs of the model's own pair set on which the chosen reply is more probable; the "
+        "highest point is the checkpoint best.",
+        logs,
+        _STEP,
+        ("heldout_accuracy", "accuracy, %"),
+    )
     return [chart] if chart else []
 
 
 def ppo_charts(logs: Logs) -> list[Chart]:
     """KL and held-out accuracy of all models together, and the reward of each, since rewards differ in scale."""
-    charts = [
+    divergence = log_chart(
+        "ppo-kl",
+        "KL from the parent during PPO",
+        "Over the whole vocabulary at the sampled positions.",
+        logs,
+        _STEP,
+        ("kl_full", "KL, nats a reply"),
+    )
+    accuracy = log_chart(
+        "ppo-accuracy",
+        "Held-out accuracy during PPO",
+        "Dialogue accuracy on held-out pairs.",
+        logs,
+        _STEP,
+        ("held_out_accuracy", "accuracy, %"),
+    )
+    rewards = [
         log_chart(
-            "ppo-kl", "KL from the parent during PPO", logs, "step", "kl_full", "step", "KL, nats a reply",
-            "Over the whole vocabulary at the sampled positions.",
-        ),
-        log_chart(
-            "ppo-accuracy", "Held-out accuracy during PPO", logs, "step", "held_out_accuracy", "step", "accuracy, %",
-            "Dialogue accuracy on held-out pairs.",
-        ),
-    ]  # fmt: skip
-    for number, run in enumerate(dict.fromkeys(run for run, _ in logs)):
-        own = {key: log for key, log in logs.items() if key[0] == run}
-        charts.append(
-            log_chart(
-                f"ppo-reward-{number}", f"Reward of {run}", own, "step", "reward_mean", "step", "mean reward",
-                "Mean of a step's replies, each reward on a scale of its own.",
-            )
-        )  # fmt: skip
-    return [chart for chart in charts if chart]
+            f"ppo-reward-{number}",
+            f"Reward of {run}",
+            "Mean of a step's replies, each reward on a scale of its own.",
+            {key: log for key, log in logs.items() if key[0] == run},
+            _STEP,
+            ("reward_mean", "mean reward"),
+        )
+        for number, run in enumerate(dict.fromkeys(run for run, _ in logs))
+    ]
+    return [chart for chart in (divergence, accuracy, *rewards) if chart]

@@ -27,7 +27,7 @@ _INK, _MUTED, _RULE = (_COLOUR[f"var(--{name})"] for name in ("ink", "muted", "r
 _DASHES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 # Texts of levels that lie close together must not meet.
-_REFERENCE_PLACES = ((1, "right"), (0, "left"), (0.5, "center"))
+_REFERENCE_PLACES = ((1, "right"), (0.015, "left"), (0.5, "center"))
 _STYLE = {
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -137,8 +137,8 @@ def short_count(value: float) -> str:
     """50000 -> 50K, 1500000 -> 1.5M."""
     for size, unit in ((1e6, "M"), (1e3, "K")):
         if value >= size:
-            return f"{value / size:g}{unit}"
-    return f"{value:g}"
+            return f"{value / size:.4g}{unit}"
+    return f"{value:.4g}"
 
 
 def _inline(svg: str, name: str, alt: str) -> str:

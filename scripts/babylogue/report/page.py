@@ -75,7 +75,7 @@ def number(value: float, metric: str) -> str:
     """A finite value of a metric as text; a dash where there is none, such as the chance level of a count."""
     if not math.isfinite(value):
         return "\N{EN DASH}"
-    return f"{value:.{decimals(metric)}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:z.{decimals(metric)}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def interval(cell: Cell, metric: str) -> str:
@@ -193,6 +193,5 @@ def _bars(baselines: pd.DataFrame, suite: str) -> list[tuple[str, float]]:
     """The highest shallow baseline of the suite, and the highest that sees the reply alone."""
     own = baselines[baselines["suite"] == suite].dropna(subset="value")
     best = own.sort_values("value", ascending=False, kind="stable").drop_duplicates("reply_only")
-    return [
-        (f"{row.baseline} ({'reply alone' if row.reply_only else 'shallow'})", row.value) for row in best.itertuples()
-    ]
+    kinds = {True: "reply alone", False: "shallow"}
+    return [(f"{row.baseline} ({kinds[row.reply_only]})", row.value) for row in best.itertuples()]

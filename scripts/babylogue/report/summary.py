@@ -15,8 +15,8 @@ FIVE_WAY = ("entity_tracking", "entity_tracking_fast")
 class Cell:
     """One model on one suite (or group), over seeds. Undefined numbers are NaN.
 
-    `value` is the mean over seeds. `low` and `high` are the means of the seeds' own interval ends: all seeds meet the
-    same items, so this is no narrower than the interval of the mean. `range` is the lowest and highest seed.
+    `value` is the mean over seeds. `low` and `high` are the means of the seeds' own interval ends: all seeds meet
+    the same items, so this is no narrower than the interval of the mean. `range` is the lowest and highest seed.
     """
 
     value: float

@@ -130,9 +130,11 @@ class Suite:
         )
 
     def mirror_files(self, mirror) -> list[Path]:
-        """The suite's files in a mirror folder, sorted. Raises UserError if there is none or a pattern matches nothing."""
+        """The suite's files in a mirror folder, sorted. Raises UserError if there is no mirror or no such file."""
         if mirror is None:
-            raise UserError(f"{self.name}: needs a folder with its files, {', '.join(self.files)}; get them from {self.home}")
+            raise UserError(
+                f"{self.name}: needs a folder with its files, {', '.join(self.files)}; get them from {self.home}"
+            )
         found = []
         for source in self.sources:
             matches = sorted(Path(mirror).glob(source.path))

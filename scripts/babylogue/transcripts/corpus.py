@@ -8,7 +8,7 @@ rejected.csv: transcript, corpus, reason
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -74,7 +74,13 @@ def _batches(archives: list[Path], root: Path) -> Iterator[list[SourceFile]]:
 
 
 def read_corpus(
-    archives: list[Path], root: Path, utterances: Path, rejected: Path, *, max_rejected_share: float, processes: int
+    archives: list[Path],
+    root: Path,
+    utterances: Path,
+    rejected: Path,
+    *,
+    max_rejected_share: float,
+    processes: int,
 ) -> dict[str, int]:
     """Read all archives into `utterances` (parquet) and `rejected` (CSV); returns the counts.
 
@@ -87,24 +93,27 @@ def read_corpus(
     counts = {"files": 0, "read": 0, "rejected": 0, "utterances": 0, "utterances_without_words": 0}
     all_rejected: list[tuple[str, str, str]] = []
     os.environ.setdefault("RAYON_NUM_THREADS", "1")  # the parser's own threads; the processes are ours
-    with ProcessPoolExecutor(processes) as pool, pq.ParquetWriter(utterances, SCHEMA) as writer:
-        with progress(description="transcripts", unit="file") as bar:
-            waiting = []
-            batches = _batches(archives, root)
-            while True:
-                # A bounded queue keeps memory flat.
-                while len(waiting) < 4 * processes and (batch := next(batches, None)) is not None:
-                    waiting.append((len(batch), pool.submit(_read_files, batch)))
-                if not waiting:
-                    break
-                files, future = waiting.pop(0)
-                table, refused, empty = future.result()
-                writer.write_table(table)
-                all_rejected.extend(refused)
-                counts["files"] += files
-                counts["utterances"] += len(table)
-                counts["utterances_without_words"] += empty
-                bar.update(files)
+    batches = _batches(archives, root)
+    waiting: list[tuple[int, Future]] = []
+    with (
+        ProcessPoolExecutor(processes) as pool,
+        pq.ParquetWriter(utterances, SCHEMA) as writer,
+        progress(description="transcripts", unit="file") as bar,
+    ):
+        while True:
+            # A bounded queue keeps memory flat.
+            while len(waiting) < 4 * processes and (batch := next(batches, None)) is not None:
+                waiting.append((len(batch), pool.submit(_read_files, batch)))
+            if not waiting:
+                break
+            files, future = waiting.pop(0)
+            table, refused, empty = future.result()
+            writer.write_table(table)
+            all_rejected.extend(refused)
+            counts["files"] += files
+            counts["utterances"] += len(table)
+            counts["utterances_without_words"] += empty
+            bar.update(files)
     counts["rejected"] = len(all_rejected)
     counts["read"] = counts["files"] - counts["rejected"]
     pd.DataFrame(all_rejected, columns=["transcript", "corpus", "reason"]).to_csv(rejected, index=False)

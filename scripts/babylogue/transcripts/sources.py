@@ -29,7 +29,9 @@ def find_archives(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"transcripts.path: no folder {folder}; put CHAT files or TalkBank zips there, or link it")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".zip", ".cha") and path.is_file())
+    found = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in (".zip", ".cha") and path.is_file()
+    )
     if not found:
         raise UserError(f"transcripts.path: {folder} has no .cha file and no .zip")
     return found

@@ -29,8 +29,12 @@ def split_by_child(transcripts: pd.DataFrame, settings: SplitSettings) -> pd.Dat
     size_class = np.floor(np.log2(shuffled.clip(lower=1)))
     lacking = {part: settings.shares[part] * words.sum() for part in PARTS}
     part_of = {}
-    for child in size_class.sort_values(ascending=False, kind="stable").index:
-        part = max(PARTS, key=lacking.__getitem__)
+    order = size_class.sort_values(ascending=False, kind="stable").index
+    for position, child in enumerate(order):
+        empty = [part for part in PARTS if part not in part_of.values()]
+        # The last children go to parts that would else stay empty.
+        open_parts = empty if len(order) - position <= len(empty) else PARTS
+        part = max(open_parts, key=lacking.__getitem__)
         part_of[child] = part
         lacking[part] -= words[child]
     return transcripts.assign(part=transcripts["child"].map(part_of))

@@ -1,0 +1,101 @@
+"""Fixtures: a copy of the project in which the default configuration has been run to its end."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+COPIED = ("Snakefile", "config.yaml", "presets", "profiles", "rules", "scripts")
+
+
+@dataclass
+class Workflow:
+    """A copy of the project, with its own library, that Snakemake can be run in."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+        """Run snakemake in the copy; stdout and stderr together in `.stdout`."""
+        environment = os.environ | {"PYTHONPATH": str(self.folder / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert not check or done.returncode == 0, done.stdout[-6000:]
+        return done
+
+    def planned(self, *arguments: str) -> dict[str, list[str]]:
+        """What a dry run would do: rule -> first outputs of its jobs."""
+        jobs = defaultdict(list)
+        rule = None
+        for line in self.snakemake("--dry-run", *arguments).stdout.splitlines():
+            words = line.split()
+            if len(words) == 2 and words[0] in ("rule", "localrule") and words[1].endswith(":"):
+                rule = words[1][:-1]
+            elif rule and words and words[0] == "output:":
+                jobs[rule].append(words[1].rstrip(","))
+        return dict(jobs)
+
+    def read(self, file: str) -> str:
+        """The text of a file of the copy."""
+        return (self.folder / file).read_text()
+
+    def write(self, file: str, text: str) -> None:
+        """Write a file of the copy."""
+        (self.folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / file).write_text(text)
+
+
+def copy_project(folder: Path) -> Workflow:
+    """The project without its results."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        source = PROJECT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy2(source, folder / name)
+    return Workflow(folder)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Workflow:
+    """A copy in which nothing has been run."""
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Workflow:
+    """A copy in which the default has been run to its end: the real thing, which takes minutes.
+
+    What an earlier run of the checkout has left in results/ is taken over; Snakemake makes the rest.
+    """
+    workflow = copy_project(tmp_path_factory.mktemp("finished"))
+    if (PROJECT / "results/report/index.html").exists():
+        shutil.copytree(PROJECT / "results", workflow.folder / "results", symlinks=True)
+        shutil.copytree(PROJECT / ".snakemake/metadata", workflow.folder / ".snakemake/metadata")
+    done = workflow.snakemake("--cores", "all")
+    assert "Done. The report is results/report/index.html" in done.stdout
+    return workflow
+
+
+@pytest.fixture
+def edited(finished):
+    """`finished`, for tests that change its files: every file of the workflow is put back afterwards."""
+    files = [path for name in COPIED for path in sorted((finished.folder / name).rglob("*")) if path.is_file()]
+    files += [finished.folder / name for name in COPIED if (finished.folder / name).is_file()]
+    before = {path: path.read_bytes() for path in files}
+    yield finished
+    for path, content in before.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)

@@ -1,0 +1,115 @@
+"""Mistakes in the configuration: one line each, that names the key, before any job."""
+
+import copy
+import json
+
+import pytest
+import yaml
+from babylogue.configuration import load_configuration, schema
+from babylogue.errors import UserError
+from conftest import PROJECT
+
+DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text())
+
+
+def changed(path, value):
+    """The default configuration with one value changed."""
+    config = copy.deepcopy(DEFAULT)
+    *inner, last = path.split("/")
+    at = config
+    for key in inner:
+        at = at[int(key) if isinstance(at, list) else key]
+    at[last] = value
+    return config
+
+
+def test_default_is_valid_and_lists_its_scores_once():
+    scores = load_configuration(copy.deepcopy(DEFAULT)).scores()
+    assert len(scores) == len(set(scores)) > 36
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("colour", "blue", r"^colour: unknown key"),
+        ("tokenizer/vocabularry", 900, r"^tokenizer\.vocabularry: unknown key"),
+        ("tokenizer/vocabulary", "many", r"^tokenizer\.vocabulary: .*integer.*'many'"),
+        ("models/base/learning_rate", "fast", r"^models\.base\.learning_rate: .*number.*'fast'"),
+        ("ppo/learning_rate", -1, r"^ppo\.learning_rate: .*greater than 0.*-1"),
+        ("models/dpo_natural/gamma", 1, r"^models\.dpo_natural\.gamma: unknown key"),
+        ("models/dpo_natural/parent", "bass", r"models\.dpo_natural\.parent: no model 'bass'; there are base,"),
+        ("models/dpo_natural/parent_checkpoint", "chck_9M", r"models\.dpo_natural\.parent_checkpoint: .*chck_9M"),
+        ("models/dpo_natural/pairs", "organic", r"models\.dpo_natural\.pairs: no set 'organic'"),
+        ("models/dpo_natural/pairs", "dialogue_words", r"models\.dpo_natural\.pairs: .*test part"),
+        ("models/ppo_bleu/reward", "rouge", r"models\.ppo_bleu\.reward: no reward 'rouge'"),
+        ("models/ppo_bleu/method", "ppoo", r"^models\.ppo_bleu: .*ppoo"),
+        ("models/base", "llama", r"^models\.base: must be a table"),
+        ("evaluate/0/suites", ["blump"], r"evaluate\.0\.suites: no suite 'blump'"),
+        ("evaluate/0/checkpoints", ["chck_5M"], r"evaluate\.0\.checkpoints: no model has a checkpoint 'chck_5M'"),
+        ("pretrain/checkpoints", [50_000, 9_000_000], r"checkpoint 9,000,000 is beyond the budget of"),
+        ("split/shares", {"pretrain": 1.0}, r"^split: .*shares must name"),
+        ("transcripts/source", "local", r"^transcripts: source 'local' needs `path`"),
+        ("teacher/judge", "gpt", r"teacher\.judge: no row 'gpt' in published"),
+        ("published/smollm2/sha256", None, r"^published\.smollm2: .*needs sha256"),
+        ("pairs/mixed/shares", {"natural": 0.9}, r"pairs\.mixed: shares must"),
+        ("seeds", [], r"^seeds: "),
+    ],
+)
+def test_mistake_is_named(path, value, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load_configuration(changed(path, value))
+    assert "\n" not in str(caught.value)
+
+
+def test_cycle_of_parents_is_shown():
+    config = changed("models/dpo_natural/parent", "ppo_bleu")
+    config["models"]["ppo_bleu"]["parent"] = "dpo_natural"
+    with pytest.raises(UserError, match=r"a cycle, dpo_natural -> ppo_bleu -> dpo_natural"):
+        load_configuration(config)
+
+
+def test_row_set_to_null_is_left_out():
+    config = changed("models/ppo_semsim", None)
+    assert "ppo_semsim" not in load_configuration(config).models
+
+
+def test_row_overrides_its_methods_defaults():
+    config = changed("models/dpo_natural/beta", 0.5)
+    models = load_configuration(config).models
+    assert (models["dpo_natural"].beta, models["dpo_mixed"].beta) == (0.5, 0.1)
+
+
+def test_snakemake_stops_before_any_job_with_one_line(project):
+    done = project.snakemake("--cores", "1", "--config", "colour=blue", check=False)
+    assert done.returncode == 1
+    assert "configuration: colour: unknown key" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "Job stats" not in done.stdout
+
+
+def test_missing_mirror_stops_with_where_to_get_it(project):
+    project.write("m.yaml", yaml.safe_dump({"evaluate": [{"checkpoints": ["final"], "suites": ["zorro"]}]}))
+    done = project.snakemake("--dry-run", "--configfile", "m.yaml", check=False)
+    assert done.returncode == 1
+    assert "zorro" in done.stdout and "mirror" in done.stdout and "http" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("preset", sorted(path.name for path in (PROJECT / "presets").glob("*.yaml")))
+def test_presets_are_valid(preset):
+    overlay = yaml.safe_load((PROJECT / "presets" / preset).read_text())
+
+    def lay(over, under):
+        for key, value in over.items():
+            if isinstance(value, dict) and isinstance(under.get(key), dict):
+                lay(value, under[key])
+            else:
+                under[key] = value
+
+    config = copy.deepcopy(DEFAULT)
+    lay(overlay, config)
+    assert load_configuration(config).results != "results", "a preset must not overwrite the default's results"
+
+
+def test_schema_is_in_step():
+    assert json.loads((PROJECT / "config.schema.json").read_text()) == schema()

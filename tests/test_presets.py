@@ -1,0 +1,29 @@
+"""A dry run of every preset, over data that are there by name alone."""
+
+import pytest
+from babylogue.suites import registry
+from babylogue.transcripts.toy import write_toy_transcripts
+from babylogue.transcripts.toy_settings import ToySettings
+from conftest import PROJECT
+
+
+@pytest.fixture(scope="module")
+def with_data(project):
+    """The project with a data folder that has a file for whatever a preset looks for."""
+    data = project.folder / "data"
+    write_toy_transcripts(data / "childes", ToySettings(words=500, children=1, transcripts_per_child=1))
+    for name in registry.NAMES:
+        for source in registry.load(name).sources:
+            path = data / source.path.replace("*", "one")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    return project
+
+
+@pytest.mark.parametrize("preset", sorted(path.name for path in (PROJECT / "presets").glob("*.yaml")))
+def test_dry_run(with_data, preset):
+    planned = with_data.planned("--configfile", f"presets/{preset}")
+    assert len(planned["score"]) > 50
+    assert {"utterances", "replies", "report"} <= set(planned)
+    assert any(rule.startswith("pretrain_") for rule in planned)
+    assert all(output.startswith("results/") and output.count("/") > 1 for output in planned["score"])

@@ -1,0 +1,310 @@
+"""The tables and the page, from hand-made scores of invented models."""
+
+import json
+import re
+from functools import cache
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from babylogue.analysis.trajectories import checkpoint_words, trajectories
+from babylogue.report.figures import Line, line_chart
+from babylogue.report.page import Results, render
+from babylogue.report.summary import cells, headline
+from babylogue.report.tables import COLUMNS, scores_table
+
+VOID = {"meta", "link", "wbr", "br"}
+MODELS = [
+    {"run": "base", "method": "pretrain", "text": "triplets"},
+    {"run": "dpo_natural", "method": "dpo", "parent": "base", "parent_checkpoint": "final", "pairs": "natural"},
+    {"run": "ppo_bleu", "method": "ppo", "parent": "base", "parent_checkpoint": "final", "reward": "bleu"},
+]
+LOGS = {
+    "base": pd.DataFrame({"words": [50_040, 100_010], "validation_loss": [4.0, 3.5]}),
+    "dpo_natural": pd.DataFrame({"step": [0, 10], "heldout_accuracy": [60.0, 64.0]}),
+    "ppo_bleu": pd.DataFrame(
+        {"step": [0, 1], "reward_mean": [0.1, 0.2], "kl_full": [0.0, 0.4], "held_out_accuracy": [60.0, np.nan]}
+    ),
+}
+PART = {"transcripts": 3, "children": 2, "triplets": 1234, "words": 9876, "types": 55}
+STATISTICS = {
+    "files": {"files": 4, "read": 3, "rejected": 1},
+    "corpora": {"Invented": {"transcripts": 3, "children": 2, "utterances": 40, "words": 200}},
+    "parts": {"pretrain": PART, "test": PART},
+}
+
+
+def row(run, suite, value, *, checkpoint="final", group="all", metric="accuracy", seed=0, half=2.0, n=200):
+    return (run, seed, checkpoint, suite, group, metric, value, value and value - half, value and value + half, n)
+
+
+def table(*rows) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=COLUMNS)
+
+
+SCORES = table(
+    row("base", "dialogue_words", 51.3, checkpoint="chck_50K"),
+    row("base", "dialogue_words", 57.1),
+    row("dpo_natural", "dialogue_words", 61.9),
+    row("ppo_bleu", "dialogue_words", 55.4),
+    *(
+        row("base", "toy_grammar", value, group=group)
+        for group, value in (("all", 71.7), ("x", 80.2), ("y", 63.3))
+    ),
+    row("base", "wug_adj", -0.26, metric="spearman", half=0.1),
+    row("dpo_natural", "wug_adj", None, metric="spearman"),
+)
+BASELINES = pd.DataFrame(
+    [("dialogue_words", "bigram", True, 50.6), ("dialogue_words", "word_crosses", False, 63.8)],
+    columns=["suite", "baseline", "reply_only", "value"],
+).assign(metric="accuracy", ci_low=48.0, ci_high=66.0, n=200)
+
+
+def page_of(scores=SCORES, models=MODELS, logs=LOGS, seeds=(0,), **changes) -> str:
+    runs = [model["run"] for model in models]
+    own_logs = {(run, seed): logs[run] for run in runs if run in logs for seed in seeds}
+    given = {
+        "models": models,
+        "seeds": list(seeds),
+        "source": "toy",
+        "judge": "smollm2",
+        "statistics": STATISTICS,
+        "scores": scores,
+        "baselines": BASELINES,
+        "trajectories": trajectories(scores, {("base", seed): 100_010 for seed in seeds}),
+        "logs": own_logs,
+        "descriptions": {"toy_grammar": "Invented grammar"},
+    }
+    return render(Results(**given | changes))
+
+
+default_page = cache(page_of)
+
+
+class Page(HTMLParser):
+    """Checks that elements nest, and collects attributes, ids, and every table as rows of texts."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open, self.attributes, self.tables, self.text = [], [], {}, []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.rows, self.caption = [], ""
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+        elif tag == "small":
+            self.rows[-1][-1] += " "
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+        if tag == "table":
+            self.tables[self.caption.strip()] = [[" ".join(cell.split()) for cell in cells] for cells in self.rows]
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text.append(data)
+        if "caption" in self.open:
+            self.caption += data
+        elif {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data
+
+    def table(self, start: str) -> dict[str, list[str]]:
+        (found,) = (rows for caption, rows in self.tables.items() if caption.startswith(start))
+        return {cells[0]: cells[1:] for cells in found}
+
+    def scores(self) -> dict[tuple[str, str], str]:
+        """(suite, heading of the column) -> the text of the main table's cell."""
+        head, *rows = next(rows for caption, rows in self.tables.items() if caption.startswith("Scores of"))
+        names = [heading.split()[0] for heading in head]
+        return {
+            (cells[0].split()[0], name): cell for cells in rows for name, cell in zip(names, cells, strict=True)
+        }
+
+
+def test_scores_table_holds_every_row_of_every_file(tmp_path):
+    metric = {"metric": "accuracy", "value": 60.0, "ci_low": None, "ci_high": 70.0, "n": 9}
+    for name, groups in (("a", ["all", "x"]), ("b", ["all"])):
+        score = {"run": "base", "seed": 1, "checkpoint": "final", "suite": name}
+        score["rows"] = [{"group": group, **metric} for group in groups]
+        (tmp_path / name).write_text(json.dumps(score))
+    found = scores_table([tmp_path / "a", tmp_path / "b"])
+    assert list(found) == COLUMNS
+    assert found[["suite", "group"]].values.tolist() == [["a", "all"], ["a", "x"], ["b", "all"]]
+    assert found["ci_low"].isna().all() and (found["ci_high"] == 70).all()
+    assert list(scores_table([])) == COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("chck_50K", 50_000), ("chck_1M", 1_000_000), ("chck_123", 123), ("best", np.nan)]
+)
+def test_checkpoint_words(name, words):
+    np.testing.assert_equal(checkpoint_words(name), words)
+
+
+def test_trajectories_ascend_in_words_and_leave_out_what_has_none():
+    scores = table(
+        row("zeta", "s", 60.0),
+        row("zeta", "s", 52.0, checkpoint="chck_1M"),
+        row("zeta", "s", 51.0, checkpoint="chck_200K"),
+        row("zeta", "s", 59.0, checkpoint="best"),
+        row("zeta", "s", 1.0, checkpoint="chck_200K", group="x"),
+        row("alpha", "s", 50.0, checkpoint="chck_200K"),
+        row("alpha", "s", 58.0, seed=1),
+    )
+    found = trajectories(scores, {("zeta", 0): 2_000_000})
+    assert found[["run", "checkpoint", "words", "value"]].values.tolist() == [
+        ["zeta", "chck_200K", 200_000, 51.0],
+        ["zeta", "chck_1M", 1_000_000, 52.0],
+        ["zeta", "final", 2_000_000, 60.0],
+        ["alpha", "chck_200K", 200_000, 50.0],
+    ]
+    assert found["words"].dtype.kind == "i"
+    assert trajectories(scores.head(0), {}).empty
+
+
+def test_headline_and_pooled_seeds():
+    assert headline(["ties", "accuracy_ties_half", "accuracy"]) == "accuracy"
+    assert headline(["odd"]) == "odd"
+    scores = table(row("base", "s", 50.0), row("base", "s", 54.0, seed=1), row("base", "s", None, seed=2))
+    cell = cells(scores)["base", "s", "all", "accuracy"]
+    assert (cell.value, cell.low, cell.high, cell.range, cell.seeds) == (52.0, 50.0, 54.0, (50.0, 54.0), 3)
+
+
+def test_page_has_every_score_and_says_what_is_missing():
+    page = Page(default_page())
+    scores = page.scores()
+    for suite, run, value in (
+        ("dialogue_words", "base", "57.1 [55.1, 59.1]"),
+        ("dialogue_words", "dpo_natural", "61.9 [59.9, 63.9]"),
+        ("dialogue_words", "ppo_bleu", "55.4 [53.4, 57.4]"),
+        ("toy_grammar", "base", "71.7 [69.7, 73.7]"),
+        ("toy_grammar", "dpo_natural", "not scored"),
+        ("wug_adj", "base", "-0.26 [-0.36, -0.16]".replace("-", "\N{MINUS SIGN}")),
+        ("wug_adj", "dpo_natural", "undefined"),
+        ("dialogue_words", "Chance", "50.0"),
+        ("wug_adj", "Chance", "0.00"),
+    ):
+        assert scores[suite, run] == value, (suite, run)
+    groups = page.table("toy_grammar: accuracy of each group")
+    assert [cells[0] for cells in groups.values()] == ["base", "80.2 [78.2, 82.2]", "63.3 [61.3, 65.3]"]
+    baselines = page.table("Accuracy of shallow baselines")
+    assert baselines["bigram"] == ["reply alone", "50.6 [48.0, 66.0]"]
+    assert baselines["word_crosses"][0] == "prompt and reply"
+    assert page.table("Corpus by part")["pretrain"][-2:] == ["9,876", "55"]
+    assert page.table("Models")["dpo_natural"] == ["dpo", "base, final", "pairs natural", ""]
+    assert page.table("dialogue_words: the numbers")["base"][0] == "100,010"
+
+
+def test_page_asks_the_network_for_nothing_and_has_no_script():
+    text = default_page()
+    page = Page(text)
+    assert "http" not in text and "//" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+    assert "@import" not in text and "url(" not in re.sub(r"url\(#[\w.-]+\)", "", text)
+    assert "<script" not in text
+    links = {value for _, name, value in page.attributes if name in ("src", "href", "xlink:href")}
+    assert {link for link in links if not link.startswith(("#", "data:"))} == {
+        "scores.csv", "baselines.csv", "trajectories.csv",
+    }  # fmt: skip
+    assert len(text.encode()) < 2_000_000
+
+
+def test_ids_are_unique_and_links_inside_the_page_arrive():
+    page = Page(default_page())
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    wanted = {
+        value[1:] for _, name, value in page.attributes if name in ("href", "xlink:href") and value[:1] == "#"
+    }
+    wanted |= {value for _, name, value in page.attributes if name == "aria-labelledby"}
+    assert wanted <= set(ids)
+
+
+def test_figures_have_words_and_follow_the_colours_of_the_page():
+    text = default_page()
+    page = Page(text)
+    labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
+    assert len(labels) == text.count("<figure>") == text.count("<figcaption>") == 6
+    assert any("base: 51.3 at 50K words, 57.1 at 100K words." in label for label in labels)
+    figures = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    assert not any("#0b0" in figure or "<style" in figure for figure in figures)
+    assert "var(--series-1)" in figures[0] and "chance" in figures[0] and "word_crosses" in figures[0]
+
+
+def test_names_from_files_are_escaped():
+    evil = "<script>alert(1)</script>"
+    models = [{"run": evil, "method": "pretrain", "text": evil}]
+    scores = table(
+        row(evil, evil, 51.0, checkpoint="chck_50K", metric=evil),
+        *(row(evil, evil, 52.0, group=group, metric=evil) for group in ("all", evil, "x")),
+    )
+    text = page_of(
+        scores,
+        models,
+        {evil: LOGS["base"]},
+        judge=evil,
+        source=evil,
+        descriptions={evil: evil},
+        baselines=BASELINES.assign(suite=evil, baseline=evil),
+        trajectories=trajectories(scores, {(evil, 0): 100_000}),
+        statistics=STATISTICS | {"corpora": {evil: STATISTICS["corpora"]["Invented"]}, "parts": {evil: PART}},
+    )
+    Page(text)
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") > 15
+    assert "<b>" not in line_chart("a", [Line('"--><b>', [1, 2], [1, 2])], x_label="<b>", y_label="", alt="<b>")
+
+
+def test_notes_on_what_the_numbers_are_worth():
+    toy = default_page()
+    assert "too small to judge" in toy and "generated talk" in toy
+    real = page_of(judge="olmo", source="local")
+    assert "too small to judge" not in real and "generated talk" not in real
+
+
+def test_several_seeds():
+    scores = table(
+        *(row("base", "toy_grammar", value, seed=seed) for seed, value in enumerate((70.0, 72.0))),
+        *(row("base", "toy_grammar", 60.0, seed=seed, checkpoint="chck_50K") for seed in (0, 1)),
+    )
+    curves = trajectories(scores, {("base", 0): 100_010, ("base", 1): 100_030})
+    page = Page(page_of(scores, seeds=(0, 1), trajectories=curves))
+    assert page.scores()["toy_grammar", "base"] == "71.0 [69.0, 73.0] seeds 70.0 to 72.0"
+    numbers = next(rows for caption, rows in page.tables.items() if caption.startswith("toy_grammar: the numbers"))
+    assert [cells[1] for cells in numbers[1:]] == ["50,000", "100,020"]
+    assert "means over 2 seeds" in " ".join(" ".join(page.text).split())
+
+
+@pytest.mark.parametrize("baselines", [BASELINES, BASELINES.head(0)], ids=["baselines", "none"])
+def test_a_single_checkpoint_without_a_curve(baselines):
+    text = page_of(table(row("base", "toy_grammar", 61.0)), baselines=baselines)
+    assert "No suite was scored at more than one checkpoint" in text
+    assert ('id="baselines"' in text) == bool(len(baselines))
+    Page(text)
+
+
+def test_undefined_numbers_leave_the_page_whole():
+    scores = table(
+        *(row("base", "toy_grammar", None, checkpoint=name) for name in ("chck_50K", "chck_100K", "final")),
+        row("base", "wug_adj", np.nan, metric="spearman"),
+    )
+    empty = {"ppo_bleu": LOGS["ppo_bleu"].assign(held_out_accuracy=np.nan, reward_mean=np.nan)}
+    text = page_of(scores, logs=LOGS | empty)
+    page = Page(text)
+    assert page.scores()["toy_grammar", "base"] == page.scores()["wug_adj", "base"] == "undefined"
+    assert "base: no value." in text
+    assert "Reward of ppo_bleu" not in text
+    visible = " ".join(page.text).casefold()
+    assert not re.search(r"\b(nan|none)\b", visible)

@@ -1,0 +1,59 @@
+"""The repository holds together: environments, house rules, nothing that must not be in it."""
+
+import ast
+import re
+import subprocess
+import tomllib
+
+import pytest
+import yaml
+from conftest import PROJECT
+
+LIBRARY = PROJECT / "scripts/babylogue"
+# Who may import whom: a package imports from those before it.
+LAYERS = [
+    "errors", "settings", "logs", "dialogue", "transcripts", "tokenizer", "model", "scoring", "teacher",
+    "preferences", "reinforcement", "suites", "analysis", "report", "provenance", "fingerprint", "configuration",
+]  # fmt: skip
+MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
+
+
+def test_conda_environment_is_in_step_with_pyproject():
+    wanted = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
+    environment = yaml.safe_load((PROJECT / "envs/babylogue.yaml").read_text())
+    assert environment["dependencies"][-1]["pip"] == wanted
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_no_module_imports_upward(path):
+    own = path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            depth = len(path.relative_to(LIBRARY).parts) - node.level
+            if depth > 0:
+                continue  # within the package
+            imported = (node.module or node.names[0].name).split(".")[0]
+            assert LAYERS.index(imported) < LAYERS.index(own), f"{own} imports {imported}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_modules_are_small_and_say_what_they_do(path):
+    text = path.read_text()
+    assert ast.get_docstring(ast.parse(text))
+    assert text.count("\n") <= 420
+
+
+def test_every_rule_has_its_script_and_every_script_its_rule():
+    rules = "".join(path.read_text() for path in (PROJECT / "rules").glob("*.smk"))
+    used = set(re.findall(r'"\.\./scripts/(\w+)\.py"', rules))
+    assert used == {path.stem for path in (PROJECT / "scripts").glob("*.py")}
+    assert used == set(re.findall(r'code\("(\w+)\.py"', rules))
+
+
+def test_no_path_of_a_machine_and_no_transcript_is_committed():
+    files = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True).stdout.split()
+    if not files:
+        pytest.skip("not a git checkout")
+    assert not [name for name in files if name.endswith((".cha", ".zip", ".parquet", ".safetensors", "uv.lock"))]
+    for name in files:
+        assert not re.search("/" + r"(work|root|home/\w+)/", (PROJECT / name).read_text()), name

@@ -1,0 +1,242 @@
+"""The default configuration run to its end, and what every kind of change reruns."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+
+TABLE = {"scores_table", "report", "all"}
+MODELS = [
+    "base", "base_sentences", "dpo_natural", "dpo_synthetic", "dpo_mixed",
+    "ppo_bleu", "ppo_semsim", "ppo_llm_score", "ppo_confidence",
+]  # fmt: skip
+COLUMNS = ["run", "seed", "checkpoint", "suite", "group", "metric", "value", "ci_low", "ci_high", "n"]
+
+
+@pytest.fixture(scope="module")
+def scores(finished):
+    return pd.read_csv(finished.folder / "results/report/scores.csv")
+
+
+def headline(scores, run, suite, checkpoint="final"):
+    """The suite's accuracy of a run: value, ci_low, ci_high."""
+    chosen = scores.query(
+        "run == @run and suite == @suite and checkpoint == @checkpoint and group == 'all' and metric == 'accuracy'"
+    )
+    assert len(chosen) == 1
+    return chosen[["value", "ci_low", "ci_high"]].iloc[0]
+
+
+def runs_of(outputs):
+    """The runs that score or model files belong to."""
+    return {output.split("/")[2] for output in outputs}
+
+
+# --- what comes out -----------------------------------------------------------------------------------------
+
+
+def test_a_second_run_does_nothing(finished):
+    assert finished.planned() == {}
+    assert "Nothing to be done" in finished.snakemake("--cores", "all").stdout
+
+
+def test_scores_table_has_every_score_with_its_interval(finished, scores):
+    assert list(scores.columns) == COLUMNS
+    config = yaml.safe_load(finished.read("config.yaml"))
+    for grid in config["evaluate"]:
+        for run in grid.get("models", MODELS):
+            for checkpoint in grid["checkpoints"]:
+                for suite in grid["suites"]:
+                    value, low, high = headline(scores, run, suite, checkpoint)
+                    assert 0 <= low < value < high <= 100
+    assert scores.query("suite == 'toy_grammar' and metric == 'accuracy'")["group"].nunique() == 8 + 1
+
+
+def test_models_load_with_transformers_alone(finished):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    for run in ("base", "dpo_natural", "ppo_bleu"):
+        folder = finished.folder / f"results/models/{run}/seed0/final"
+        model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+        ids = tokenizer("*MOT: where's the spoon ? *CHI:", return_tensors="pt")
+        written = model.generate(**ids, max_new_tokens=5, do_sample=False)
+        assert written.shape[1] > ids["input_ids"].shape[1]
+
+
+def test_settings_say_how_a_model_was_made(finished):
+    settings = yaml.safe_load(finished.read("results/models/dpo_natural/seed0/settings.yaml"))
+    assert settings["seed"] == 0
+    assert settings["parent"] == "results/models/base/seed0/final"
+    assert settings["settings"]["beta"] == 0.1
+    assert {"torch", "transformers", "trl"} <= set(settings["packages"])
+    assert "commit" in settings
+
+
+def test_page_names_every_model(finished):
+    page = finished.read("results/report/index.html")
+    for run in MODELS:
+        assert run in page
+    assert "too small" in page  # of the judge
+
+
+def test_base_beats_what_the_reply_alone_gives_away(finished, scores):
+    baselines = pd.read_csv(finished.folder / "results/report/baselines.csv")
+    for suite in ("dialogue_words", "dialogue_tokens"):
+        reply_alone = baselines.query("suite == @suite and reply_only")
+        assert len(reply_alone) >= 4
+        low = headline(scores, "base", suite)["ci_low"]
+        assert low > reply_alone["ci_high"].max(), "the intervals must lie apart"
+
+
+def test_dpo_on_natural_pairs_beats_base(finished):
+    from babylogue.scoring.intervals import paired_bootstrap
+
+    correct = {
+        run: pd.read_parquet(finished.folder / f"results/scores/{run}/seed0/final/dialogue_words.parquet")
+        for run in ("base", "dpo_natural")
+    }
+    assert correct["base"]["item"].equals(correct["dpo_natural"]["item"])
+    gain = paired_bootstrap(correct["dpo_natural"]["correct"], correct["base"]["correct"], seed=0)
+    assert gain.ci_low > 0, gain
+
+
+def test_children_of_the_pairs_are_apart(finished):
+    pairs = {
+        name: pd.read_parquet(finished.folder / f"results/pairs/{name}.parquet")
+        for name in ("natural", "dialogue_words")
+    }
+    pretrain = pd.read_parquet(finished.folder / "results/corpus/triplets/pretrain.parquet")
+    assert not set(pairs["natural"]["child"]) & set(pairs["dialogue_words"]["child"])
+    assert not set(pairs["dialogue_words"]["child"]) & set(pretrain["child"])
+
+
+def test_log_and_benchmark_beside_every_model(finished):
+    for run in MODELS:
+        assert finished.read(f"results/logs/models/{run}/seed0.log")
+        assert finished.read(f"results/benchmarks/models/{run}/seed0.tsv")
+
+
+# --- what a change reruns -----------------------------------------------------------------------------------
+
+
+def replace(workflow, file, old, new):
+    text = workflow.read(file)
+    assert old in text
+    workflow.write(file, text.replace(old, new, 1))
+
+
+def test_ppo_learning_rate_reruns_ppo_alone(edited):
+    config = yaml.safe_load(edited.read("config.yaml"))
+    config["ppo"]["learning_rate"] = 7.7e-5
+    edited.write("config.yaml", yaml.safe_dump(config, sort_keys=False))
+    planned = edited.planned()
+    ppo = {run for run in MODELS if run.startswith("ppo_")}
+    assert set(planned) - TABLE == {"score"} | {f"ppo_{run}" for run in ppo}
+    assert runs_of(planned["score"]) == ppo
+
+
+def test_new_row_adds_its_own_work_alone(edited):
+    replace(
+        edited,
+        "config.yaml",
+        "  dpo_natural: {",
+        "  dpo_gentle: {method: dpo, parent: base, pairs: natural, beta: 0.5}\n  dpo_natural: {",
+    )
+    planned = edited.planned()
+    assert set(planned) - TABLE == {"dpo_dpo_gentle", "score"}
+    assert runs_of(planned["score"]) == {"dpo_gentle"}
+
+
+def test_dropped_row_reruns_the_tables_alone(edited):
+    replace(edited, "config.yaml", "  ppo_semsim: {method: ppo, parent: base, reward: semsim}\n", "")
+    assert set(edited.planned()) == TABLE - {"all"}
+
+
+def test_comment_and_docstring_rerun_nothing(edited):
+    for module in ("model/pretrain.py", "dialogue.py", "scoring/scorer.py", "reinforcement/settings.py"):
+        file = f"scripts/babylogue/{module}"
+        edited.write(file, edited.read(file).replace('"""', '"""Reworded. ', 1) + "\n# a remark\n")
+    edited.write("scripts/dpo.py", edited.read("scripts/dpo.py") + "\n# a remark\n")
+    assert edited.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "rules", "runs"),
+    [
+        (
+            "reinforcement/objective.py",
+            "import",
+            "BEHAVIOUR = 1\nimport",
+            {"score"} | {f"ppo_{run}" for run in MODELS if run.startswith("ppo_")},
+            {run for run in MODELS if run.startswith("ppo_")},
+        ),
+        (
+            "preferences/dpo.py",
+            "import tempfile",
+            "import tempfile\nBEHAVIOUR = 1",
+            {"score"} | {f"dpo_{run}" for run in MODELS if run.startswith("dpo_")},
+            {run for run in MODELS if run.startswith("dpo_")},
+        ),
+        ("suites/toy_grammar.py", "SEED = ", "SEED = 1 + ", {"suite", "score"}, set(MODELS)),
+        ("report/tables.py", "import json", "import json\nBEHAVIOUR = 1", set(), set()),
+    ],
+)
+def test_behaviour_of_a_module_reruns_what_uses_it(edited, module, old, new, rules, runs):
+    replace(edited, f"scripts/babylogue/{module}", old, new)
+    planned = edited.planned()
+    assert set(planned) - TABLE == rules
+    assert runs_of(planned.get("score", ())) == runs
+    if module.startswith("suites/"):
+        assert all("toy_grammar" in output for output in planned["score"])
+
+
+def test_deleted_score_is_made_again_alone(edited):
+    score = edited.folder / "results/scores/base/seed0/final/toy_grammar.json"
+    content = score.read_bytes()
+    score.unlink()
+    try:
+        planned = edited.planned()
+        assert planned["score"] == ["results/scores/base/seed0/final/toy_grammar.json"]
+        assert set(planned) <= TABLE | {"score"}
+        edited.snakemake("--cores", "2", "results/scores/base/seed0/final/toy_grammar.json")
+        assert score.read_bytes() == content, "scoring the same model again gives the same score"
+        edited.snakemake("--cores", "2")
+    finally:
+        score.write_bytes(content) if not score.exists() else None
+
+
+def test_one_score_by_its_name_from_nothing(project):
+    planned = project.planned("results/scores/base/seed0/final/toy_grammar.json")
+    assert set(planned) == {
+        "toy_transcripts", "utterances", "split", "triplets", "tokenizer", "pretrain_base", "suite", "score",
+    }  # fmt: skip
+    assert planned["score"] == ["results/scores/base/seed0/final/toy_grammar.json"]
+
+
+def test_changed_benchmark_file_reruns_that_suites_scores(edited):
+    sentences = [f"the {noun} {verb} ." for noun in ("dog", "cat", "boat") for verb in ("sleep", "sleeps")]
+    for paradigm in range(23):
+        edited.write(f"mirror/zorro/paradigm-{paradigm}.txt", "\n".join(sentences) + "\n")
+    for name in ("hypernym", "qa_congruence_easy", "qa_congruence_tricky", "subject_aux_inversion", "turn_taking"):
+        item = {"sentence_good": "the dog sleeps .", "sentence_bad": "the dog sleep ."}
+        edited.write(f"mirror/evaluation_data/full_eval/supplement_filtered/{name}.jsonl", json.dumps(item) + "\n")
+    edited.write(
+        "mirror.yaml",
+        yaml.safe_dump(
+            {
+                "suites": {"mirror": "mirror"},
+                "evaluate": [
+                    {"models": ["base"], "checkpoints": ["final"], "suites": ["zorro", "blimp_supplement"]}
+                ],
+            }
+        ),
+    )
+    targets = [f"results/scores/base/seed0/final/{suite}.json" for suite in ("zorro", "blimp_supplement")]
+    overlay = ("--configfile", "mirror.yaml", "--")
+    edited.snakemake("--cores", "2", *overlay, *targets)
+    assert edited.planned(*overlay, *targets) == {}
+    assert json.loads(edited.read(targets[0]))["rows"][0]["n"] == 3
+    edited.write("mirror/zorro/paradigm-0.txt", "\n".join(sentences[2:]) + "\n")
+    planned = edited.planned(*overlay, *targets)
+    assert planned == {"suite": ["results/suites/zorro.parquet"], "score": [targets[0]]}
