@@ -5,11 +5,12 @@ Makes: report/scores.csv, baselines.csv, trajectories.csv, index.html.
 """
 
 SCORES = CONFIG.scores()
-DIALOGUE = sorted({suite for *_, suite in SCORES} & {"dialogue_words", "dialogue_tokens"})
+TUNE_PAIRS = [name for name, row in NATURAL.items() if row.part == "tune"][:1]
+# Shallow baselines learn from natural pairs; without any there are none.
+DIALOGUE = sorted({suite for *_, suite in SCORES} & {"dialogue_words", "dialogue_tokens"}) if TUNE_PAIRS else []
 REPORTED = sorted({suite for *_, suite in SCORES})
 TEMPLATES = sorted(map(str, Path(workflow.basedir, "scripts/babylogue/report/templates").glob("[a-z]*")))
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
-TUNE_PAIRS = [name for name, row in NATURAL.items() if row.part == "tune"][:1]
 
 
 rule scores_table:

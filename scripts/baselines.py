@@ -4,6 +4,7 @@ snakemake --cores 2 results/report/baselines.csv
 """
 
 import pandas as pd
+
 from babylogue.analysis.baselines import evaluate
 from babylogue.logs import job_log
 

@@ -6,6 +6,7 @@ snakemake --cores 2 results/models/dpo_natural/seed0/best
 from pathlib import Path
 
 import pandas as pd
+
 from babylogue.logs import job_log
 from babylogue.model.device import prepare_device
 from babylogue.preferences.dpo import train_dpo

@@ -4,6 +4,7 @@ snakemake --cores 2 results/pairs/mixed.parquet
 """
 
 import pandas as pd
+
 from babylogue.logs import job_log, logger
 from babylogue.preferences.mixed import mixed_pairs
 from babylogue.preferences.settings import MixedPairs

@@ -4,6 +4,7 @@ snakemake --cores 1 results/pairs/natural.parquet
 """
 
 import pandas as pd
+
 from babylogue.logs import job_log, logger
 from babylogue.preferences.natural import natural_pairs
 from babylogue.preferences.settings import NaturalPairs

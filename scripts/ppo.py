@@ -6,6 +6,7 @@ snakemake --cores 2 results/models/ppo_bleu/seed0/best
 from pathlib import Path
 
 import pandas as pd
+
 from babylogue.logs import job_log, logger
 from babylogue.model.checkpoints import save_model
 from babylogue.model.device import prepare_device

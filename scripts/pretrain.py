@@ -6,6 +6,8 @@ snakemake --cores 2 results/models/base/seed0/final
 from pathlib import Path
 
 import pandas as pd
+from transformers import AutoTokenizer
+
 from babylogue.logs import job_log
 from babylogue.model.batches import tokenise
 from babylogue.model.device import prepare_device
@@ -13,7 +15,6 @@ from babylogue.model.pretrain import pretrain
 from babylogue.model.settings import PretrainSettings
 from babylogue.model.texts import training_texts
 from babylogue.provenance import write_settings
-from transformers import AutoTokenizer
 
 
 def main(job):

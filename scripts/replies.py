@@ -4,6 +4,7 @@ snakemake --cores 2 results/teacher/rollouts.parquet
 """
 
 import pandas as pd
+
 from babylogue.logs import job_log
 from babylogue.model.device import prepare_device
 from babylogue.teacher.lm import TeacherModel

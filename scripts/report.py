@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
+
 from babylogue.analysis.trajectories import trajectories
 from babylogue.logs import job_log, logger
 from babylogue.report.page import Results, render

@@ -4,6 +4,7 @@ snakemake --cores 1 results/prompts/rollouts.parquet
 """
 
 import pandas as pd
+
 from babylogue.logs import job_log
 from babylogue.reinforcement.prompts import rollout_prompts
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+
 from babylogue.logs import job_log, logger
 from babylogue.model.device import prepare_device
 from babylogue.scoring.loading import load_model

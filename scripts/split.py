@@ -4,6 +4,7 @@ snakemake --cores 1 results/corpus/split.parquet
 """
 
 import pandas as pd
+
 from babylogue.logs import job_log
 from babylogue.transcripts.settings import SplitSettings
 from babylogue.transcripts.splits import split_by_child

@@ -4,6 +4,7 @@ snakemake --cores 2 results/pairs/synthetic.parquet
 """
 
 import pandas as pd
+
 from babylogue.logs import job_log
 from babylogue.preferences.settings import SyntheticPairs
 from babylogue.preferences.synthetic import synthetic_pairs

@@ -6,6 +6,7 @@ snakemake --cores 1 results/tokenizer
 from pathlib import Path
 
 import pandas as pd
+
 from babylogue.logs import job_log, logger
 from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
 from babylogue.tokenizer.settings import TokenizerSettings

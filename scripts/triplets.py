@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+
 from babylogue.logs import job_log, logger
 from babylogue.transcripts.settings import SplitSettings, TripletSettings
 from babylogue.transcripts.statistics import corpus_statistics

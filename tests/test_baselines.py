@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from babylogue.analysis.baselines import evaluate, tokens
 from babylogue.errors import UserError
 

@@ -1,6 +1,7 @@
 """Reading CHAT: one small case for each convention of the CHAT manual that the cleaning is about."""
 
 import pytest
+
 from babylogue.transcripts.chat import Unreadable, read_chat
 
 HEADER = """@UTF8

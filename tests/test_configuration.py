@@ -5,6 +5,7 @@ import json
 
 import pytest
 import yaml
+
 from babylogue.configuration import load_configuration, schema
 from babylogue.errors import UserError
 from conftest import PROJECT

@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+
 from babylogue.errors import UserError
 from babylogue.transcripts.children import child_key
 from babylogue.transcripts.corpus import read_corpus

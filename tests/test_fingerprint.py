@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,7 @@ def package(tmp_path, monkeypatch):
 
     for name, text in MODULES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        source = open(real.__file__).read() if text is None else text
+        source = Path(real.__file__).read_text() if text is None else text
         (tmp_path / name).write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path

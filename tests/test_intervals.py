@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from babylogue.scoring.intervals import correlation, mcnemar, paired_bootstrap, stratified_mean, wilson
 
 

@@ -54,6 +54,11 @@ def turns(texts):
     return [read_turns(text)[0][1] for text in texts]
 
 
+def as_turns(pairs):
+    """(prompt, chosen, rejected) of every pair, without tags."""
+    return zip(*(turns(pairs[column]) for column in ("prompt", "chosen", "rejected")), strict=True)
+
+
 def test_exchanges_are_a_caregivers_turn_and_the_childs_reply_once(triplets):
     exchanges = find_exchanges(triplets)
     assert not exchanges.duplicated(["transcript", "turn", "reply"]).any()
@@ -70,7 +75,9 @@ def test_exchanges_are_a_caregivers_turn_and_the_childs_reply_once(triplets):
 
 def test_two_sided_pairs_keep_every_rule(natural):
     assert len(natural) > 700
-    for prompt, chosen, rejected in zip(*(turns(natural[c]) for c in ("prompt", "chosen", "rejected")), strict=True):
+    for prompt, chosen, rejected in zip(
+        *(turns(natural[c]) for c in ("prompt", "chosen", "rejected")), strict=True
+    ):
         assert not share_words((prompt, chosen))
         assert not share_words((prompt, rejected))
         assert count_words(chosen) == count_words(rejected)
@@ -86,7 +93,9 @@ def test_no_rejected_reply_is_a_true_reply_to_its_prompt(natural):
 def test_replies_are_rejected_as_often_as_chosen(triplets):
     pairs = natural_pairs(triplets, NaturalPairs(max_pairs=100_000), None)
     pd.testing.assert_series_equal(
-        pairs["chosen"].value_counts().sort_index(), pairs["rejected"].value_counts().sort_index(), check_names=False
+        pairs["chosen"].value_counts().sort_index(),
+        pairs["rejected"].value_counts().sort_index(),
+        check_names=False,
     )
 
 
@@ -113,8 +122,11 @@ def test_match_in_tokens(triplets):
 
 def test_published_construction_filters_the_chosen_reply_alone(triplets):
     pairs = natural_pairs(triplets, NaturalPairs(construction="published", max_pairs=1500), None)
+    prompts = turns(pairs["prompt"])
     overlap = {
-        side: np.mean([bool(set(p.split()) & set(r.split())) for p, r in zip(*map(turns, (pairs["prompt"], pairs[side])))])
+        side: np.mean(
+            [bool(set(p.split()) & set(r.split())) for p, r in zip(prompts, turns(pairs[side]), strict=True)]
+        )
         for side in ("chosen", "rejected")
     }
     assert overlap["chosen"] == 0
@@ -138,7 +150,7 @@ def replies(natural):
 def test_synthetic_pairs_in_chat_form_are_matched(natural, replies):
     pairs = synthetic_pairs(natural, replies, SyntheticPairs(kind="synthetic", base="natural"))
     assert len(pairs) > 100
-    for prompt, chosen, rejected in zip(*(turns(pairs[c]) for c in ("prompt", "chosen", "rejected")), strict=True):
+    for prompt, chosen, rejected in as_turns(pairs):
         assert count_words(chosen) == count_words(rejected) > 0
         assert terminator(chosen) == terminator(rejected) != ""
         assert share_words((prompt, chosen)) or not share_words((prompt, rejected))

@@ -5,6 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
 from babylogue.errors import UserError
 from babylogue.reinforcement import ppo
 from babylogue.reinforcement.guard import Best, Guard
@@ -12,9 +16,6 @@ from babylogue.reinforcement.policy import Policy, action_states, log_distributi
 from babylogue.reinforcement.records import LOG_COLUMNS
 from babylogue.reinforcement.rollouts import draw, encode_prompts, pad_left, sample, stop_tokens
 from babylogue.reinforcement.settings import GuardSettings, PPOSettings
-from pydantic import ValidationError
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 WORDS = [
     "what",

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from babylogue.reinforcement import objective
 from babylogue.reinforcement.policy import top_p_nucleus
 

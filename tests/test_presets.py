@@ -1,6 +1,7 @@
 """A dry run of every preset, over data that are there by name alone."""
 
 import pytest
+
 from babylogue.suites import registry
 from babylogue.transcripts.toy import write_toy_transcripts
 from babylogue.transcripts.toy_settings import ToySettings

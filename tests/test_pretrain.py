@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
 from babylogue.model.architecture import build_model
 from babylogue.model.batches import epoch_batches, pack, tokenise
 from babylogue.model.pretrain import learning_rate, loss_of_batch, pretrain
@@ -11,8 +14,6 @@ from babylogue.model.settings import ArchitectureSettings, PretrainSettings, che
 from babylogue.model.texts import training_texts
 from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
 from babylogue.tokenizer.settings import TokenizerSettings
-from torch.nn.functional import cross_entropy
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 NOUNS = ["kitty", "dog", "spoon", "ball", "boat"]
 

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+
 from babylogue.analysis.trajectories import checkpoint_words, trajectories
 from babylogue.report.figures import Line, line_chart
 from babylogue.report.page import Results, render

@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 import yaml
+
 from conftest import PROJECT
 
 LIBRARY = PROJECT / "scripts/babylogue"

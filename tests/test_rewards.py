@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from babylogue.errors import UserError
 from babylogue.reinforcement import rewards
 from babylogue.reinforcement.rewards import REWARDS, RewardInputs, build_reward, ranks, remembered

@@ -5,14 +5,15 @@ import copy
 import numpy as np
 import pytest
 import torch
-from babylogue.errors import UserError
-from babylogue.scoring.scorer import Scorer, load_model
-from babylogue.scoring.trees import Tokens, batches, common_prefix, pack
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 from transformers.models.auto import CONFIG_MAPPING
+
+from babylogue.errors import UserError
+from babylogue.scoring.scorer import Scorer, load_model
+from babylogue.scoring.trees import Tokens, batches, common_prefix, pack
 
 SENTENCES = [
     "the dog runs home .",

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 import torch
+
 from babylogue.errors import UserError
 from babylogue.suites import reading, registry
 from babylogue.suites.base import accuracy_rows, decide

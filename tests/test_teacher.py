@@ -7,6 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
 from babylogue.errors import UserError
 from babylogue.teacher.causal import batches_by_length, nucleus_sample
 from babylogue.teacher.judge import ANSWER, QUESTION, SYSTEM, Judge
@@ -14,9 +17,7 @@ from babylogue.teacher.lm import TeacherModel
 from babylogue.teacher.prompts import FEW_SHOT, chat_form, clean_reply, lines, one_turn, plain
 from babylogue.teacher.published import fetch
 from babylogue.teacher.settings import PublishedModel, RepliesSettings
-from pydantic import ValidationError
 from tiny_teacher import save_tiny_teacher
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 PROMPTS = [
     "*MOT: what is that ?",

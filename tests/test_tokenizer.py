@@ -1,9 +1,10 @@
 """The tokenizer: tags apart from words, exact round trips, BOS and nothing else."""
 
 import pytest
+from transformers import AutoTokenizer
+
 from babylogue.tokenizer.bpe import save_tokenizer, tag_ids, train_tokenizer
 from babylogue.tokenizer.settings import TokenizerSettings
-from transformers import AutoTokenizer
 
 TURNS = [
     "where's the kitty ?",

@@ -10,11 +10,12 @@ from random import Random
 
 import pylangacq
 import pytest
+from pydantic import ValidationError
+
 from babylogue.dialogue import count_words, terminator, words
 from babylogue.transcripts.toy import write_toy_transcripts
 from babylogue.transcripts.toy_lexicon import WORLD
 from babylogue.transcripts.toy_settings import ToySettings
-from pydantic import ValidationError
 
 SETTINGS = ToySettings(words=60_000, children=12, transcripts_per_child=5)
 

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 import pytest
+
 from babylogue.dialogue import terminator, words
 from babylogue.errors import UserError
 from babylogue.suites import lexical_decision, toy_grammar

@@ -1,9 +1,10 @@
 """A tiny Llama with a tiny byte-level tokenizer, taught a few lines of talk: a teacher and judge for tests."""
 
 import torch
-from babylogue.teacher.prompts import FEW_SHOT
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from babylogue.teacher.prompts import FEW_SHOT
 
 TALK = [
     "Mother: what is that?\nChild: a dog.\n",
