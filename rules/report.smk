@@ -13,6 +13,11 @@ TEMPLATES = sorted(map(str, Path(workflow.basedir, "scripts/babylogue/report/tem
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 
 
+def suite_descriptions(wildcards):
+    """What every reported suite is, in words."""
+    return {suite: load_suite(suite).description for suite in REPORTED}
+
+
 rule scores_table:
     input:
         [f"{RESULTS}/scores/{run}/seed{seed}/{checkpoint}/{suite}.json" for run, seed, checkpoint, suite in SCORES],
@@ -56,7 +61,7 @@ rule report:
     params:
         code=code("report.py"),
         models=[{"run": run, **row.model_dump(include=SHOWN)} for run, row in CONFIG.models.items()],
-        suites=lambda wildcards: {suite: load_suite(suite).description for suite in REPORTED},
+        suites=suite_descriptions,
         seeds=CONFIG.seeds,
         source=CONFIG.transcripts.source,
         judge=CONFIG.teacher.judge,

@@ -3,10 +3,6 @@
 import shutil
 from pathlib import Path
 
-from transformers.utils import logging
-
-logging.disable_progress_bar()  # its bars for writing shards would break up the job's own progress lines
-
 
 def save_model(model, tokenizer, folder: Path) -> None:
     """Write a Hugging Face model folder under a temporary name, then give it its own by rename."""

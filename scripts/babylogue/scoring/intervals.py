@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
-from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
-from statsmodels.stats.proportion import proportion_confint
+from scipy.special import ndtri
 
 CONFIDENCE = 0.95
 
@@ -25,6 +23,8 @@ class Estimate(NamedTuple):
 
 def wilson(credits: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     """Mean of the credits with Wilson's score interval (a tie's half credit counts as half a success)."""
+    from statsmodels.stats.proportion import proportion_confint  # slow to load; the workflow reads suites without
+
     credits = np.asarray(credits, dtype=float)
     low, high = proportion_confint(credits.sum(), len(credits), alpha=1 - confidence, method="wilson")
     return Estimate(float(credits.mean()), float(low), float(high), len(credits))
@@ -47,7 +47,7 @@ def stratified_mean(
     value = float(weights @ [group.mean() for group in groups])
     adjusted = (np.array([group.sum() for group in groups]) + 2) / (sizes + 4)
     error = float(np.sqrt(weights**2 @ (adjusted * (1 - adjusted) / (sizes + 4))))
-    half = norm.ppf(0.5 + confidence / 2) * error
+    half = ndtri(0.5 + confidence / 2) * error
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), int(sizes.sum()))
 
 
@@ -61,7 +61,7 @@ def correlation(r: float, n: int, *, ranks: bool = False, confidence: float = CO
     if abs(r) >= 1:
         return Estimate(float(r), float(r), float(r), n)
     variance = (1 + r**2 / 2) / (n - 3) if ranks else 1 / (n - 3)
-    half = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance)
+    half = ndtri(0.5 + confidence / 2) * np.sqrt(variance)
     z = np.arctanh(r)
     return Estimate(float(r), float(np.tanh(z - half)), float(np.tanh(z + half)), n)
 
@@ -102,6 +102,8 @@ def _resampled_means(values: np.ndarray, samples: int, random: np.random.Generat
 
 def mcnemar(correct_a: Sequence[bool], correct_b: Sequence[bool]) -> float:
     """Two-sided exact p-value of McNemar's test that two models are right equally often on the same items."""
+    from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
+
     a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
     table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
     return float(mcnemar_test(table, exact=True).pvalue)

@@ -19,7 +19,6 @@ import pandas as pd
 from ..errors import UserError
 from ..logs import logger
 from ..scoring.intervals import Estimate, stratified_mean, wilson
-from ..scoring.scorer import Scorer
 
 COLUMNS = ["item", "group", "contexts", "candidates", "answer", "value"]
 
@@ -42,6 +41,8 @@ def score_items(model, tokenizer, items: pd.DataFrame, batch_tokens: int, *, str
     `correct` is the pipeline's rule, argmax with the first index on a tie, so that a tie with the right candidate
     in front counts; with `strict` the right candidate must score above all others.
     """
+    from ..scoring.scorer import Scorer  # slow to load; the workflow asks a suite for its files without
+
     scored = Scorer(model, tokenizer, batch_tokens=batch_tokens).log_probabilities(
         items["contexts"].tolist(), items["candidates"].tolist(), items["item"].tolist()
     )

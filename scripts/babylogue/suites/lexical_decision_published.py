@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import UserError
-from ..scoring.scorer import Scorer
 from .base import Source, Suite, accuracy_rows, items_frame, score_items
 
 COLUMNS = ("word", "nonword")
@@ -33,6 +32,8 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
 
 def evaluate(model, tokenizer, items: pd.DataFrame, batch_tokens: int) -> pd.DataFrame:
     """Item scores, strict, with `scores_no_bos` and `correct_no_bos` beside them."""
+    from ..scoring.scorer import Scorer  # slow to load; the workflow asks a suite for its files without
+
     scored = score_items(model, tokenizer, items, batch_tokens, strict=True)
     bare = Scorer(model, tokenizer, bos=False, batch_tokens=batch_tokens).log_probabilities(
         items["contexts"].tolist(), items["candidates"].tolist(), items["item"].tolist()

@@ -14,7 +14,6 @@ import pandas as pd
 
 from ..errors import UserError
 from ..scoring.intervals import Estimate, percentiles
-from ..scoring.scorer import Scorer
 from .base import Source, Suite, metric_row
 
 EYE_TRACKING = ("RTfirstfix", "RTfirstpass", "RTgopast", "RTrightbound")
@@ -69,7 +68,7 @@ def queries(tokenizer, context: str, word: str) -> list[tuple[str, int]]:
     return found
 
 
-def surprisals(scorer: Scorer, contexts: list[str], words: list[str]) -> np.ndarray:
+def surprisals(scorer, contexts: list[str], words: list[str]) -> np.ndarray:
     """Surprisal in nats of each word after its context, float64 [words]."""
     asked = [queries(scorer.tokenizer, context, word) for context, word in zip(contexts, words, strict=True)]
     unique = {query: index for index, query in enumerate(dict.fromkeys(query for own in asked for query in own))}
@@ -80,6 +79,8 @@ def surprisals(scorer: Scorer, contexts: list[str], words: list[str]) -> np.ndar
 
 def evaluate(model, tokenizer, items: pd.DataFrame, batch_tokens: int) -> pd.DataFrame:
     """Surprisal of every word and of the word before it, beside the covariates and measures."""
+    from ..scoring.scorer import Scorer  # slow to load; the workflow asks a suite for its files without
+
     scorer = Scorer(model, tokenizer, batch_tokens=batch_tokens)
     previous = items["prev_context"].notna().to_numpy()
     contexts = items["context"].tolist() + items.loc[previous, "prev_context"].tolist()

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
-from scipy.stats import spearmanr
 
 from ..errors import UserError
 from ..scoring.intervals import correlation
@@ -40,6 +39,8 @@ def rows(item_scores: pd.DataFrame) -> list[dict]:
     """Spearman's rho of probability and people's share; None if either of them never varies."""
     probability, value = item_scores["probability"], item_scores["value"]
     varies = probability.nunique() > 1 and value.nunique() > 1
+    from scipy.stats import spearmanr  # slow to load; the workflow asks a suite for its files without
+
     rho = spearmanr(probability, value).statistic if varies else np.nan
     return [metric_row("all", "spearman", correlation(float(rho), len(item_scores), ranks=True))]
 
