@@ -2,8 +2,16 @@
 
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from babylogue.scoring.intervals import correlation, mcnemar, paired_bootstrap, stratified_mean, wilson
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 5), (5, 5), (1, 3), (731, 1000), (27, 54)])
+def test_wilson_agrees_with_statsmodels(right, n):
+    estimate = wilson([1] * right + [0] * (n - right))
+    low, high = proportion_confint(right, n, method="wilson")
+    assert (estimate.ci_low, estimate.ci_high) == pytest.approx((low, high), abs=1e-12)
 
 
 def test_wilson_by_hand():
