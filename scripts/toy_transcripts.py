@@ -6,8 +6,8 @@ snakemake --cores 1 results/transcripts/toy
 from pathlib import Path
 
 from babylogue.logs import job_log, logger
-from babylogue.transcripts.toy import write_toy_transcripts
-from babylogue.transcripts.toy_settings import ToySettings
+from babylogue.transcripts.toy.corpora import write_toy_transcripts
+from babylogue.transcripts.toy.settings import ToySettings
 
 
 def main(job):

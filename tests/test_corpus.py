@@ -13,8 +13,8 @@ from babylogue.transcripts.settings import PARTS, SplitSettings, TripletSettings
 from babylogue.transcripts.sources import find_archives
 from babylogue.transcripts.splits import split_by_child
 from babylogue.transcripts.statistics import corpus_statistics
-from babylogue.transcripts.toy import write_toy_transcripts
-from babylogue.transcripts.toy_settings import ToySettings
+from babylogue.transcripts.toy.corpora import write_toy_transcripts
+from babylogue.transcripts.toy.settings import ToySettings
 from babylogue.transcripts.triplets import cut_triplets
 
 

@@ -15,8 +15,8 @@ from babylogue.preferences.settings import MixedPairs, NaturalPairs, SyntheticPa
 from babylogue.preferences.synthetic import synthetic_pairs
 from babylogue.transcripts.chat import read_chat
 from babylogue.transcripts.settings import SplitSettings, TripletSettings
-from babylogue.transcripts.toy import write_toy_transcripts
-from babylogue.transcripts.toy_settings import ToySettings
+from babylogue.transcripts.toy.corpora import write_toy_transcripts
+from babylogue.transcripts.toy.settings import ToySettings
 from babylogue.transcripts.triplets import cut_triplets
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from babylogue.suites import registry
-from babylogue.transcripts.toy import write_toy_transcripts
-from babylogue.transcripts.toy_settings import ToySettings
+from babylogue.transcripts.toy.corpora import write_toy_transcripts
+from babylogue.transcripts.toy.settings import ToySettings
 from conftest import PROJECT
 
 

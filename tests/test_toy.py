@@ -13,9 +13,9 @@ import pytest
 from pydantic import ValidationError
 
 from babylogue.dialogue import count_words, terminator, words
-from babylogue.transcripts.toy import write_toy_transcripts
-from babylogue.transcripts.toy_lexicon import WORLD
-from babylogue.transcripts.toy_settings import ToySettings
+from babylogue.transcripts.toy.corpora import write_toy_transcripts
+from babylogue.transcripts.toy.lexicon import WORLD
+from babylogue.transcripts.toy.settings import ToySettings
 
 SETTINGS = ToySettings(words=60_000, children=12, transcripts_per_child=5)
 

@@ -9,8 +9,8 @@ from babylogue.dialogue import terminator, words
 from babylogue.errors import UserError
 from babylogue.suites import lexical_decision, toy_grammar
 from babylogue.suites.base import COLUMNS
-from babylogue.transcripts.toy import write_toy_transcripts
-from babylogue.transcripts.toy_settings import ToySettings
+from babylogue.transcripts.toy.corpora import write_toy_transcripts
+from babylogue.transcripts.toy.settings import ToySettings
 
 
 @pytest.fixture(scope="module")

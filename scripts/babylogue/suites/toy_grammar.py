@@ -11,9 +11,9 @@ from random import Random
 
 import pandas as pd
 
-from ..transcripts.toy_exchanges import activity_phrase, subject
-from ..transcripts.toy_lexicon import FEMALE, MALE, WORLD, Thing, article, plural, verb_forms
-from ..transcripts.toy_scenes import SCENE_ACTIVITIES, Activity
+from ..transcripts.toy.exchanges import activity_phrase, subject
+from ..transcripts.toy.lexicon import FEMALE, MALE, WORLD, Thing, article, plural, verb_forms
+from ..transcripts.toy.scenes import SCENE_ACTIVITIES, Activity
 from .base import Suite, items_frame
 
 PAIRS_PER_PARADIGM = 100

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ..settings import Settings
-from .toy_settings import ToySettings
+from .toy.settings import ToySettings
 
 PARTS = ("pretrain", "tune", "validation", "test")
 

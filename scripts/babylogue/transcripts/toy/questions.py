@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from .toy_lexicon import NUMBERS, WORLD, Thing, article, plural
+from .lexicon import NUMBERS, WORLD, Thing, article, plural
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """What a caregiver can say about people and what they do in the toy transcripts, and the table of kinds.
 
-As in `toy_questions`, each kind of exchange is a function of the draw, the scene and one of its things.
+As in `questions`, each kind of exchange is a function of the draw, the scene and one of its things.
 """
 
 from random import Random
 
-from . import toy_questions as about
-from .toy_lexicon import FEMALE, MALE, Thing, verb_forms
-from .toy_questions import Exchange, Kind, exchange
-from .toy_scenes import SCENE_ACTIVITIES, SCENE_REMARKS, Activity
+from . import questions as about
+from .lexicon import FEMALE, MALE, Thing, verb_forms
+from .questions import Exchange, Kind, exchange
+from .scenes import SCENE_ACTIVITIES, SCENE_REMARKS, Activity
 
 
 def subject(person: str) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from ..dialogue import count_words
-from . import toy_marks
-from .toy_settings import ToySettings
-from .toy_talk import CHILD, SIBLING, Cast, Person, Talk, Utterance
+from ...dialogue import count_words
+from . import marks
+from .settings import ToySettings
+from .talk import CHILD, SIBLING, Cast, Person, Talk, Utterance
 
 GIRLS = [
     "Tilly", "Nora", "Edie", "Wren", "Lotte", "Maud", "Ines", "Greta", "Polly", "Suki", "Fenna", "Elsie", "Dora",
@@ -140,7 +140,7 @@ def _transcript(
             end_ms = clock_ms + 300 + 280 * len(line.split()) + draw.randrange(200)
             line += f" \x15{clock_ms}_{end_ms}\x15"
             clock_ms = end_ms + draw.randrange(900)
-        written.append(f"*{_code(corpus, utterance.speaker)}:\t{toy_marks.wrap(draw, line)}")
+        written.append(f"*{_code(corpus, utterance.speaker)}:\t{marks.wrap(draw, line)}")
         written += below
     return "\n".join([*written, "@End", ""])
 
@@ -151,14 +151,14 @@ def _main_tiers(draw: Random, corpus: Corpus, utterances: list[Utterance]) -> tu
     tiers: list[list[str]] = []
     for utterance in utterances:
         child = utterance.speaker.role == CHILD
-        if child and draw.random() < toy_marks.LOST_RATE:
-            line, below = toy_marks.lost_reply(draw)
+        if child and draw.random() < marks.LOST_RATE:
+            line, below = marks.lost_reply(draw)
         else:
-            line, below = toy_marks.mark(draw, utterance.text, child=child), toy_marks.dependent_tiers(draw)
-            if lines and draw.random() < 0.01 and (both := toy_marks.overlap(lines[-1], line)):
+            line, below = marks.mark(draw, utterance.text, child=child), marks.dependent_tiers(draw)
+            if lines and draw.random() < 0.01 and (both := marks.overlap(lines[-1], line)):
                 lines[-1], line = both
         lines.append(line)
         tiers.append(below)
     if corpus.mor:
-        tiers = [toy_marks.mor_tier(line) + below for line, below in zip(lines, tiers, strict=True)]
+        tiers = [marks.mor_tier(line) + below for line, below in zip(lines, tiers, strict=True)]
     return lines, tiers

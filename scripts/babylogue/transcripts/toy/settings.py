@@ -2,7 +2,7 @@
 
 from pydantic import Field, PositiveInt
 
-from ..settings import Settings
+from ...settings import Settings
 
 
 class ToySettings(Settings):

@@ -7,8 +7,8 @@ Most marks leave the cleaned utterance as it was (retracings, fillers, events); 
 from collections.abc import Callable
 from random import Random
 
-from .toy_lexicon import ANIMALS, COLOURS, NUMBERS, WORLD, plural, verb_forms
-from .toy_scenes import SCENE_ACTIVITIES
+from .lexicon import ANIMALS, COLOURS, NUMBERS, WORLD, plural, verb_forms
+from .scenes import SCENE_ACTIVITIES
 
 SOUNDS = tuple(thing.sound for thing in WORLD if thing.animal)
 ERRORS = {

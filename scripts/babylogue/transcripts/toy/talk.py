@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from ..dialogue import count_words, words
-from .toy_exchanges import KINDS
-from .toy_lexicon import WORLD, Thing, article, things_of
-from .toy_questions import Exchange
-from .toy_scenes import SCENES
+from ...dialogue import count_words, words
+from .exchanges import KINDS
+from .lexicon import WORLD, Thing, article, things_of
+from .questions import Exchange
+from .scenes import SCENES
 
 CHILD, SIBLING = "child", "sibling"
 OFF_TOPIC = 0.17  # share of the child's turns that do not depend on the prompt
