@@ -45,4 +45,5 @@ rule all:
 
 
 onsuccess:
-    print(f"Done. The report is {RESULTS}/report/index.html, its table {RESULTS}/report/scores.csv.")
+    if Path(RESULTS, "report/index.html").exists():
+        print(f"Done. The report is {RESULTS}/report/index.html, its table {RESULTS}/report/scores.csv.")
