@@ -44,7 +44,7 @@ for run, row in rows(CONFIG.models, "method", "ppo").items():
         params:
             code=code("ppo.py"),
             settings=settings_of(row, "method", "parent", "parent_checkpoint", "heldout_pairs"),
-            judging=settings_of(CONFIG.teacher.judging),
+            judging=settings_of(CONFIG.teacher.judging) if REWARDS[row.reward].needs != ("references",) else {},
             run=run,
         script:
             "../scripts/ppo.py"

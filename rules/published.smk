@@ -14,7 +14,15 @@ def published_settings(wildcards):
     return settings_of(CONFIG.published[wildcards.published])
 
 
+def published_files(wildcards):
+    """What is on this machine, so that a changed file is fetched anew; else nothing."""
+    path = CONFIG.published[wildcards.published].path
+    return [path] if path else []
+
+
 rule published:
+    input:
+        published_files,
     output:
         directory(f"{RESULTS}/published/{{published}}"),
     log:

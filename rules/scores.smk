@@ -26,6 +26,7 @@ rule score:
         runtime=120,
     params:
         code=score_code,
+        module=module_of_suite,
         batch_tokens=CONFIG.suites.batch_tokens,
     script:
         "../scripts/score.py"

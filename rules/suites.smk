@@ -24,6 +24,11 @@ def suite_inputs(wildcards):
     return inputs
 
 
+def module_of_suite(wildcards):
+    """The module that defines the suite; the registry itself is none of a score's code."""
+    return suite_module(wildcards.suite)
+
+
 def suite_code(wildcards):
     """The fingerprint of reading this suite, the other suites left out."""
     return code("suite.py", suite_module(wildcards.suite))
@@ -45,6 +50,7 @@ rule suite:
         f"{RESULTS}/benchmarks/suites/{{suite}}.tsv"
     params:
         code=suite_code,
+        module=module_of_suite,
         settings=suite_settings,
     script:
         "../scripts/suite.py"

@@ -14,6 +14,7 @@ from babylogue.model.texts import training_texts
 from babylogue.preferences.accuracy import pair_accuracy
 from babylogue.provenance import write_settings
 from babylogue.reinforcement.ppo import train
+from babylogue.reinforcement.prompts import fitting_prompts
 from babylogue.reinforcement.rewards import RewardInputs, build_reward
 from babylogue.reinforcement.settings import PPOSettings
 from babylogue.scoring.loading import load_model
@@ -24,9 +25,7 @@ def reward_of(job, name, device):
     inputs = {role: Path(job.input[role]) for role in ("teacher", "judge", "embedder") if role in job.input.keys()}
     if "references" in job.input.keys():
         inputs["references"] = pd.read_parquet(job.input.references)
-    return build_reward(
-        name, RewardInputs(**inputs, batch_size=job.params.judging["batch_size"], device=str(device))
-    )
+    return build_reward(name, RewardInputs(**inputs, **job.params.judging, device=str(device)))
 
 
 def main(job):
@@ -34,12 +33,13 @@ def main(job):
     settings = dict(job.params.settings)
     reward = reward_of(job, settings.pop("reward"), device)
     settings, seed = PPOSettings(**settings), int(job.wildcards.seed)
-    prompts = pd.read_parquet(job.input.prompts)["prompt"].tolist()
     heldout = pd.read_parquet(job.input.heldout).query("part == 'heldout'")
     corpus = None
     if settings.language_model_coefficient:
         corpus, _ = training_texts(pd.read_parquet(job.input.corpus), "triplets")
     model, tokenizer = load_model(job.input.parent, str(device))
+    room = model.config.max_position_embeddings - settings.max_new_tokens
+    prompts = fitting_prompts(pd.read_parquet(job.input.prompts)["prompt"], tokenizer, room)
     result = train(
         model,
         tokenizer,

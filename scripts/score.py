@@ -4,6 +4,7 @@ snakemake --cores 2 results/scores/base/seed0/final/toy_grammar.json
 """
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +12,11 @@ import pandas as pd
 from babylogue.logs import job_log, logger
 from babylogue.model.device import prepare_device
 from babylogue.scoring.loading import load_model
-from babylogue.suites.registry import load
 
 
 def main(job):
     device = prepare_device(job.threads)
-    suite = load(job.wildcards.suite)
+    suite = import_module(job.params.module).SUITES[job.wildcards.suite]
     model, tokenizer = load_model(job.input.model, str(device))
     item_scores = suite.evaluate(model, tokenizer, pd.read_parquet(job.input.suite), job.params.batch_tokens)
     rows = suite.rows(item_scores)

@@ -3,12 +3,13 @@
 snakemake --cores 1 results/suites/toy_grammar.parquet
 """
 
+from importlib import import_module
+
 from babylogue.logs import job_log, logger
-from babylogue.suites.registry import load
 
 
 def main(job):
-    suite = load(job.wildcards.suite)
+    suite = import_module(job.params.module).SUITES[job.wildcards.suite]
     inputs = {name: list(job.input.get(name)) for name in job.input.keys()}
     items = suite.read(inputs, **job.params.settings)
     items.to_parquet(job.output[0])

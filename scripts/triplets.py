@@ -23,7 +23,7 @@ def main(job):
         table.to_parquet(job.output[part])
         logger.info("%s: %d triplets, %d words", part, len(table), table["words"].sum())
     counts = json.loads(Path(job.input.counts).read_text())
-    statistics = corpus_statistics(counts, utterances, split, triplets)
+    statistics = corpus_statistics(counts, utterances, triplets)
     Path(job.output.statistics).write_text(json.dumps(statistics, indent=2) + "\n")
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import pytest
 import yaml
@@ -54,6 +55,14 @@ def test_default_is_valid_and_lists_its_scores_once():
         ("published/smollm2/sha256", None, r"^published\.smollm2: .*needs sha256"),
         ("pairs/mixed/shares", {"natural": 0.9}, r"pairs\.mixed: shares must"),
         ("seeds", [], r"^seeds: "),
+        ("seeds", [-1], r"^seeds\.0: .*greater than or equal to 0"),
+        ("seeds", [1, 1], r"^seeds: each seed once"),
+        ("models/ppo_bleu/heldout_pairs", "dialogue_words", r"models\.ppo_bleu\.heldout_pairs: no natural set"),
+        ("pairs/dialogue_words/part", "tune", r"pairs\.dialogue_words: the suite .* wants .*part: test"),
+        ("pairs/synthetic/base", "dialogue_words", r"pairs\.mixed\.shares: dialogue_words and natural hold out"),
+        ("pairs/rollouts", {"kind": "natural"}, r"pairs\.rollouts: the name is taken"),
+        ("published/base", {"hub": "a/b"}, r"published\.base: a row of models has that name"),
+        ("split/shares/test", -0.1, r"^split: shares must"),
     ],
 )
 def test_mistake_is_named(path, value, message):
@@ -110,6 +119,21 @@ def test_presets_are_valid(preset):
     config = copy.deepcopy(DEFAULT)
     lay(overlay, config)
     assert load_configuration(config).results != "results", "a preset must not overwrite the default's results"
+
+
+def test_every_setting_is_in_the_default_file():
+    text = (PROJECT / "config.yaml").read_text()
+
+    def names(node):
+        if isinstance(node, dict):
+            yield from node.get("properties", {})
+            for value in node.values():
+                yield from names(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from names(value)
+
+    assert not sorted(name for name in set(names(schema())) if not re.search(rf"\b{name}\b", text))
 
 
 def test_schema_is_in_step():

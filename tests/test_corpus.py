@@ -1,5 +1,6 @@
 """From a folder of transcripts to split triplets."""
 
+import shutil
 import zipfile
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from babylogue.errors import UserError
-from babylogue.transcripts.children import child_key
+from babylogue.transcripts.children import child_key, join_unnamed
 from babylogue.transcripts.corpus import read_corpus
 from babylogue.transcripts.settings import PARTS, SplitSettings, TripletSettings
 from babylogue.transcripts.sources import find_archives
@@ -69,7 +70,7 @@ def test_files_in_are_files_read_plus_rejected(folder, tmp_path):
     counts, _, rejected = read(root, tmp_path)
     assert counts["files"] == counts["read"] + counts["rejected"] == 3
     assert rejected["reason"].tolist() == ["not UTF-8 text"]
-    with pytest.raises(UserError, match=r"max_rejected_share: 1 of 3 files .*not UTF-8"):
+    with pytest.raises(UserError, match=r"max_rejected_share: 1 of 3 files cannot be read"):
         read(root, tmp_path, max_rejected_share=0.1)
 
 
@@ -77,23 +78,49 @@ def test_missing_folder_and_broken_zip_are_named(tmp_path):
     with pytest.raises(UserError, match=r"no folder .*absent"):
         find_archives(tmp_path / "absent")
     (tmp_path / "Brown.zip").write_text("<html>please log in</html>")
-    with pytest.raises(UserError, match=r"Brown\.zip: not a readable zip"):
-        read(tmp_path, tmp_path)
+    write_toy_transcripts(tmp_path, ToySettings(words=500, children=1, transcripts_per_child=1))
+    _, _, rejected = read(tmp_path, tmp_path)
+    assert rejected["transcript"].tolist() == ["Brown.zip"]
+    assert "not a readable zip" in rejected["reason"].item()
+
+
+def test_a_zip_beside_its_unpacked_folder_counts_once(folder, utterances, tmp_path):
+    shutil.copytree(folder, tmp_path / "source")
+    corpus = next((tmp_path / "source").iterdir())
+    with zipfile.ZipFile(tmp_path / f"source/{corpus.name}.zip", "w") as archive:
+        for file in sorted(corpus.rglob("*.cha")):
+            archive.write(file, file.relative_to(tmp_path / "source"))
+    _, both, rejected = read(tmp_path / "source", tmp_path)
+    assert len(both) == len(utterances)
+    assert set(rejected["reason"]) == {"twice in the source"}
 
 
 @pytest.mark.parametrize(
     ("corpus", "transcript", "name", "key"),
     [
-        ("Brown", "Brown/Adam/020304", "Adam", "Brown/adam"),
-        ("Manchester", "Manchester/anne/anne01a", "", "Manchester/anne"),
+        ("Brown", "Brown/Adam/020304", "Adam", "Brown/ada"),
+        ("Manchester", "Manchester/anne/anne01a", "", "Manchester/ann"),
         ("HSLLD", "HSLLD/HV1/BR/jenbr1", "", "HSLLD/jen"),
         ("HSLLD", "HSLLD/HV3/MT/jenmt3", "", "HSLLD/jen"),
-        ("Gelman", "Gelman/2014-IndDiff/01C-R2", "", "Gelman/01"),
-        ("Clark", "Clark/shem11", "Shem", "Clark/shem"),
+        ("Gelman", "Gelman/2014-IndDiff/01C-R2", "", "Gelman/2014-inddiff"),
+        ("Snow", "Snow/nat01", "Nathanaiel", "Snow/nat"),
+        ("Peters", "Peters/820924a", "", "Peters/820924"),
+        ("Clark", "Clark/shem11", "Shem", "Clark/she"),
     ],
 )
 def test_child_key(corpus, transcript, name, key):
     assert child_key(corpus, transcript, name) == key
+
+
+def test_a_file_named_by_its_date_is_of_the_corpus_largest_child():
+    transcripts = pd.DataFrame(
+        {
+            "corpus": ["Peters", "Peters", "Peters", "Gathburn"],
+            "child": ["Peters/set", "Peters/oth", "Peters/820924", "Gathburn/11"],
+            "words": [90, 10, 5, 7],
+        }
+    )
+    assert join_unnamed(transcripts)["child"].tolist() == ["Peters/set", "Peters/oth", "Peters/set", "Gathburn/11"]
 
 
 def test_no_child_is_in_two_parts(split):
@@ -146,10 +173,11 @@ def test_split_by_triplet_mixes_children(utterances, split):
 
 def test_statistics_add_up(utterances, split):
     parts = cut_triplets(utterances, split, TripletSettings(), SplitSettings())
-    statistics = corpus_statistics({}, utterances, split, parts)
+    statistics = corpus_statistics({}, utterances, parts)
     assert sum(corpus["utterances"] for corpus in statistics["corpora"].values()) == len(utterances)
     assert sum(role["words"] for role in statistics["roles"].values()) == utterances["words"].sum()
-    assert sum(part["transcripts"] for part in statistics["parts"].values()) == utterances["transcript"].nunique()
+    assert sum(part["transcripts"] for part in statistics["parts"].values()) <= utterances["transcript"].nunique()
+    assert sum(part["children"] for part in statistics["parts"].values()) == split["child"].nunique()
     assert np.isclose(
         sum(part["words"] for part in statistics["parts"].values()), sum(t["words"].sum() for t in parts.values())
     )

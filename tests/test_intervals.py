@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from babylogue.scoring.intervals import correlation, mcnemar, paired_bootstrap, stratified_mean, wilson
+from babylogue.scoring.intervals import correlation, paired_bootstrap, stratified_mean, wilson
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 5), (5, 5), (1, 3), (731, 1000), (27, 54)])
@@ -67,10 +67,3 @@ def test_paired_bootstrap_weighs_groups_alike():
     estimate = paired_bootstrap([1] * 9 + [0], [0] * 9 + [0], ["large"] * 9 + ["small"], seed=0)
     assert estimate.value == 0.5
     assert (estimate.ci_low, estimate.ci_high) == (0.5, 0.5)
-
-
-def test_mcnemar_by_hand():
-    # Six items differ, all in favour of a: two-sided exact 2 / 2^6.
-    a, b = [True] * 10, [False] * 6 + [True] * 4
-    assert mcnemar(a, b) == pytest.approx(2 / 64)
-    assert mcnemar(a, a) == 1.0

@@ -90,8 +90,9 @@ def test_no_rejected_reply_is_a_true_reply_to_its_prompt(natural):
     assert not true & set(zip(natural["prompt"], natural["rejected"], strict=True))
 
 
-def test_replies_are_rejected_as_often_as_chosen(triplets):
-    pairs = natural_pairs(triplets, NaturalPairs(max_pairs=100_000), None)
+@pytest.mark.parametrize("max_pairs", [100_000, 300])
+def test_replies_are_rejected_as_often_as_chosen(triplets, max_pairs):
+    pairs = natural_pairs(triplets, NaturalPairs(max_pairs=max_pairs), None)
     pd.testing.assert_series_equal(
         pairs["chosen"].value_counts().sort_index(),
         pairs["rejected"].value_counts().sort_index(),
@@ -103,6 +104,8 @@ def test_held_out_pairs_are_of_other_children(natural):
     children = natural.groupby("part")["child"].agg(set)
     assert set(children.index) == {"train", "heldout"}
     assert not children["train"] & children["heldout"]
+    replies = natural.groupby("part").apply(lambda pairs: pairs["rejected"].isin(pairs["chosen"]).all())
+    assert replies.all(), "a rejected reply is a true one of the same part"
 
 
 def test_the_same_settings_give_the_same_pairs_and_another_seed_others(triplets, natural):
@@ -153,7 +156,7 @@ def test_synthetic_pairs_in_chat_form_are_matched(natural, replies):
     for prompt, chosen, rejected in as_turns(pairs):
         assert count_words(chosen) == count_words(rejected) > 0
         assert terminator(chosen) == terminator(rejected) != ""
-        assert share_words((prompt, chosen)) or not share_words((prompt, rejected))
+        assert share_words((prompt, chosen)) == share_words((prompt, rejected))
 
 
 def test_raw_synthetic_pairs_are_as_the_teacher_wrote_them(natural, replies):
@@ -181,7 +184,7 @@ def test_drawing_is_balanced_whatever_is_allowed(exchanges, seed):
     def allowed(index, reply):
         return reply != replies[index]
 
-    drawn = draw_rejected(groups, replies, allowed, np.random.default_rng(seed))
+    drawn = draw_rejected(np.arange(len(groups)), groups, replies, allowed, np.random.default_rng(seed))
     kept = np.flatnonzero(drawn >= 0)
     assert sorted(drawn[kept]) == sorted(kept), "chosen and rejected are the same replies"
     for index in kept:

@@ -501,7 +501,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_before_it_is_applied(tokeni
 def test_save_writes_the_language_model_alone(tokenizer, tmp_path):
     model = tiny_llama(tokenizer)
     result = ppo.train(model, tokenizer, PROMPTS, ball, quick(prompts=64), seed=0)
-    Policy(model).save_pretrained(tmp_path)
+    model.save_pretrained(tmp_path)
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path).state_dict()
     assert loaded.keys() == result.final.keys() == result.best.keys()
     assert all(torch.equal(loaded[name], result.final[name]) for name in loaded)

@@ -11,6 +11,7 @@ import statsmodels.formula.api as smf
 import torch
 
 from babylogue.errors import UserError
+from babylogue.scoring.scorer import Scorer
 from babylogue.suites import reading, registry
 from babylogue.suites.base import accuracy_rows, decide
 from test_scorer import TOKENIZERS, make_model, reference
@@ -308,7 +309,7 @@ def test_surprisal_of_a_word_of_several_tokens(special):
         piece = plain.decode([token])
         p *= next_probability(text, token if number == 0 else plain(piece)["input_ids"][0])
         text += piece
-    scorer = reading.Scorer(MODEL, tokenizer)
+    scorer = Scorer(MODEL, tokenizer)
     assert reading.surprisals(scorer, ["the dog"], ["zq"])[0] == pytest.approx(-np.log(p), abs=1e-4)
 
 

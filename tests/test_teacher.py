@@ -170,12 +170,6 @@ def test_reply_forms(text, published, chat):
     assert chat_form(chat) == chat
 
 
-def test_chat_form_matches_a_terminator():
-    assert chat_form("A ball.", question=True) == "a ball ?"
-    assert chat_form("A ball?", question=False) == "a ball ."
-    assert chat_form("A ball!", question=False) == "a ball !"
-
-
 # Sampling
 
 

@@ -179,6 +179,7 @@ def test_comment_and_docstring_rerun_nothing(edited):
             {run for run in MODELS if run.startswith("dpo_")},
         ),
         ("suites/toy_grammar.py", "SEED = ", "SEED = 1 + ", {"suite", "score"}, set(MODELS)),
+        ("suites/registry.py", '"zorro": "zorro"', '"zorro": "zorro", "other": "zorro"', set(), set()),
         ("report/tables.py", "import json", "import json\nBEHAVIOUR = 1", set(), set()),
     ],
 )

@@ -108,7 +108,7 @@ class Configuration(Settings):
 
     results: str = "results"
     """Folder that everything is written to."""
-    seeds: list[int] = Field([0], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
     """Every model is trained once with each."""
     transcripts: TranscriptSettings = TranscriptSettings()
     """Where transcripts come from."""
@@ -133,6 +133,8 @@ class Configuration(Settings):
 
     @model_validator(mode="after")
     def _consistent(self):
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: each seed once")
         self._check_parents()
         self._check_pairs()
         self._check_models()
@@ -170,6 +172,26 @@ class Configuration(Settings):
                 for other in pairs.shares:
                     if not isinstance(self.pairs.get(other), NaturalPairs | SyntheticPairs):
                         raise ValueError(f"pairs.{name}.shares: no natural or synthetic set {other!r}")
+                if len(bases := {self._base(other) for other in pairs.shares}) > 1:
+                    raise ValueError(
+                        f"pairs.{name}.shares: {' and '.join(sorted(bases))} hold out different children; "
+                        "mix sets of one base"
+                    )
+        for name, match in (("dialogue_words", "words"), ("dialogue_tokens", "tokens")):
+            pairs = self.pairs.get(name)
+            if pairs and (getattr(pairs, "part", None), getattr(pairs, "match", None)) != ("test", match):
+                raise ValueError(
+                    f"pairs.{name}: the suite of that name wants kind: natural, part: test, match: {match}"
+                )
+        if "rollouts" in self.pairs:
+            raise ValueError("pairs.rollouts: the name is taken by the prompts of PPO; choose another")
+
+    def _base(self, name: str) -> str:
+        """The natural set that a natural, synthetic or mixed set is built on."""
+        pairs = self.pairs[name]
+        if isinstance(pairs, SyntheticPairs):
+            return pairs.base
+        return self._base(next(iter(pairs.shares))) if isinstance(pairs, MixedPairs) else name
 
     def _check_models(self) -> None:
         for name, row in self.models.items():
@@ -178,16 +200,21 @@ class Configuration(Settings):
                     raise ValueError(
                         f"models.{name}.pairs: no set {row.pairs!r}; there are {', '.join(self.pairs)}"
                     )
-                if getattr(self.pairs[row.pairs], "part", "tune") == "test":
+                if self.pairs[self._base(row.pairs)].part == "test":
                     raise ValueError(
                         f"models.{name}.pairs: {row.pairs} is of the test part; train on the tune part"
                     )
-            if isinstance(row, PPORow) and row.heldout_pairs not in self.pairs:
-                raise ValueError(f"models.{name}.heldout_pairs: no set {row.heldout_pairs!r} in pairs")
+            if isinstance(row, PPORow) and getattr(self.pairs.get(row.heldout_pairs), "part", None) != "tune":
+                raise ValueError(
+                    f"models.{name}.heldout_pairs: no natural set {row.heldout_pairs!r} of the tune part"
+                )
             if isinstance(row, PPORow) and row.reward not in REWARDS:
                 raise ValueError(f"models.{name}.reward: no reward {row.reward!r}; there are {', '.join(REWARDS)}")
 
     def _check_published(self) -> None:
+        for name in self.models:
+            if name in self.published:
+                raise ValueError(f"published.{name}: a row of models has that name too; rename one")
         for role, name in self.teacher.models().items():
             if name not in self.published:
                 raise ValueError(f"teacher.{role}: no row {name!r} in published")
@@ -246,7 +273,7 @@ def resolve(raw: dict[str, Any]) -> dict[str, Any]:
     for name, row in raw["models"].items():
         if not isinstance(row, dict):
             raise UserError(f"models.{name}: must be a table with a method, not {row!r}")
-        raw["models"][name] = _merged(defaults.get(row.get("method"), {}), row)
+        raw["models"][name] = _merged(defaults.get(str(row.get("method")), {}), row)
     return raw
 
 
@@ -295,8 +322,10 @@ def schema() -> dict[str, Any]:
             "properties": {key: value for key, value in definition["properties"].items() if key != "method"},
             "additionalProperties": False,
         }
-    rows = whole["properties"]["models"]["patternProperties"]
-    rows[NAME] = {"anyOf": [rows[NAME], {"type": "null", "description": "Leaves the row of that name out."}]}
+    for table in ("models", "pairs", "published"):
+        rows = whole["properties"][table]["patternProperties"]
+        rows[NAME] = {"anyOf": [rows[NAME], {"type": "null", "description": "Leaves the row of that name out."}]}
+    del whole["required"]  # presets name only what differs
     return whole
 
 

@@ -16,14 +16,17 @@ PACKAGES = (
 
 
 def commit() -> str | None:
-    """The commit of the code, with `-dirty` where files differ from it; None outside a git checkout."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """The commit of the code, with `-dirty` where files differ from it; None outside a checkout or without git."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return None
     return described.stdout.strip() or None
 
 

@@ -8,12 +8,13 @@ _ROUNDS = 30
 
 
 def draw_rejected(
+    exchanges: np.ndarray,
     groups: list[Hashable],
     replies: list[str],
     allowed: Callable[[int, str], bool],
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """For every exchange the index of the reply that is its rejected one, -1 where none was found.
+    """For each of `exchanges` the index of the reply that is its rejected one, -1 where none was found.
 
     Within a group (equal length, terminator, age band ...) the replies are permuted; an exchange whose
     reply from the permutation is not allowed swaps with random others of its group until both are served.
@@ -21,18 +22,19 @@ def draw_rejected(
     reply alone learns nothing.
 
     Args:
-        groups: (exchanges,) what must be equal.
-        replies: (exchanges,) the true replies.
+        exchanges: indices into groups and replies of those that draw from one another.
+        groups: what must be equal.
+        replies: the true replies.
         allowed: whether the reply may be rejected for the exchange of this index.
 
     Returns:
-        (exchanges,) int64. The exchanges with an index are closed under it: chosen and rejected replies
-        are the same multiset.
+        int64, in the order of `exchanges`. Those with an index are closed under it: their chosen and rejected
+        replies are the same multiset.
     """
     members: dict[Hashable, list[int]] = {}
-    for index, group in enumerate(groups):
-        members.setdefault(group, []).append(index)
-    rejected = np.full(len(groups), -1, dtype=np.int64)
+    for index in exchanges.tolist():
+        members.setdefault(groups[index], []).append(index)
+    drawn: dict[int, int] = {}
     for indices in members.values():
         taken = generator.permutation(indices)
         at = dict(zip(indices, taken.tolist(), strict=True))
@@ -48,9 +50,8 @@ def draw_rejected(
                     at[index], at[other] = at[other], at[index]
             bad = [index for index in indices if not allowed(index, replies[at[index]])]
         _take_out(at, bad, lambda index, at=at: allowed(index, replies[at[index]]))
-        for index, chosen in at.items():
-            rejected[index] = chosen
-    return rejected
+        drawn.update(at)
+    return np.array([drawn.get(index, -1) for index in exchanges.tolist()], dtype=np.int64)
 
 
 def _take_out(at: dict[int, int], unserved: list[int], served: Callable[[int], bool]) -> None:

@@ -61,7 +61,9 @@ def natural_pairs(
     if settings.construction == "published":
         groups = [(size,) for size in length]
     else:
-        groups = list(zip(length, exchanges["reply_terminator"], exchanges["age_band"], strict=True))
+        # Rejected replies come from the same part, so that tuning never meets a held-out reply.
+        part = heldout_part(exchanges["child"], settings)
+        groups = list(zip(part, length, exchanges["reply_terminator"], exchanges["age_band"], strict=True))
     overlap = share_overlap(settings)
     true_replies: dict[str, set[str]] = {}
     for turn, reply in zip(turns, replies, strict=True):
@@ -72,25 +74,31 @@ def natural_pairs(
             return reply != replies[index]
         return reply.casefold() not in true_replies[turns[index].casefold()] and not overlap(turns[index], reply)
 
-    rejected = draw_rejected(groups, replies, allowed, np.random.default_rng(settings.seed))
-    return _pairs(exchanges, rejected, settings)
+    generator = np.random.default_rng(settings.seed)
+    everyone = np.arange(len(groups))
+    matched = everyone[draw_rejected(everyone, groups, replies, allowed, generator) >= 0][: settings.max_pairs]
+    # Drawn anew among those that are kept, which makes them closed: each is rejected as often as it is chosen.
+    rejected = draw_rejected(matched, groups, replies, allowed, generator)
+    return _pairs(exchanges, matched[rejected >= 0], rejected[rejected >= 0], settings)
 
 
-def _pairs(exchanges: pd.DataFrame, rejected: np.ndarray, settings: NaturalPairs) -> pd.DataFrame:
+def _pairs(
+    exchanges: pd.DataFrame, kept: np.ndarray, rejected: np.ndarray, settings: NaturalPairs
+) -> pd.DataFrame:
+    """The table of pairs from the rows that are kept and the rows whose replies are their rejected ones."""
     replies = exchanges["reply"].to_numpy(dtype=object)
-    kept = np.flatnonzero(rejected >= 0)[: settings.max_pairs]
+    part = np.array(heldout_part(exchanges["child"], settings))[kept]
     exchanges = exchanges.iloc[kept]
     pairs = pd.DataFrame(
         {
             "prompt": [write_turn(*pair) for pair in zip(exchanges["speaker"], exchanges["turn"], strict=True)],
             "chosen": [write_turn(CHILD, reply) for reply in exchanges["reply"]],
-            "rejected": [write_turn(CHILD, reply) for reply in replies[rejected[kept]]],
+            "rejected": [write_turn(CHILD, reply) for reply in replies[rejected]],
         }
     )
     for name in ("corpus", "child", "transcript", "age_months"):
         pairs[name] = exchanges[name].to_numpy()
-    pairs["part"] = heldout_part(pairs["child"], settings)
-    return pairs
+    return pairs.assign(part=part)
 
 
 def heldout_part(children: pd.Series, settings: NaturalPairs) -> list[str]:

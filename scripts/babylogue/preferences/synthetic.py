@@ -29,8 +29,15 @@ def synthetic_pairs(natural: pd.DataFrame, replies: pd.DataFrame, settings: Synt
         rejected: list[str | None] = [read_turns(reply)[0][1] for reply in pairs["rejected"]]
     else:
         chosen = [chat_form(reply) for reply in written]
-        pool = [read_turns(reply)[0][1] for reply in natural["rejected"]]
-        rejected = _match(turns, chosen, pool, np.random.default_rng(settings.seed))
+        rejected = [None] * len(pairs)
+        generator = np.random.default_rng(settings.seed)
+        # Each part draws from its own replies, so that tuning never meets a held-out one.
+        for part, own in pairs.groupby("part").groups.items():
+            pool = [read_turns(reply)[0][1] for reply in natural.loc[natural["part"] == part, "rejected"]]
+            for index, reply in zip(
+                own, _match([turns[i] for i in own], [chosen[i] for i in own], pool, generator), strict=True
+            ):
+                rejected[index] = reply
     copies = sum(reply == turn for reply, turn in zip(chosen, turns, strict=True))
     kept = [
         bool(count_words(good)) and bad is not None and good != turn
@@ -53,7 +60,7 @@ def _match(
 ) -> list[str | None]:
     """For each teacher reply a child's of as many words and the same terminator, each of the pool once.
 
-    Where the teacher's shares a word with the turn the child's may too, and else not.
+    Where the teacher's shares a word with the turn the child's does too, and else not.
     """
     by_form: dict[tuple[int, str], list[str]] = {}
     for reply in (pool[index] for index in generator.permutation(len(pool))):
@@ -65,7 +72,7 @@ def _match(
         fitting = (
             index
             for index, reply in enumerate(candidates)
-            if reply != good and (overlap or not share_words((turn, reply)))
+            if reply != good and share_words((turn, reply)) == overlap
         )
         index = next(fitting, None)
         drawn.append(None if index is None else candidates.pop(index))

@@ -1,7 +1,5 @@
 """The policy: a causal language model, the distribution that replies are sampled from, and a value head."""
 
-from pathlib import Path
-
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -35,10 +33,6 @@ class Policy(nn.Module):
     def values(self, hidden: torch.Tensor) -> torch.Tensor:
         """Value estimates (...) of hidden states (..., H)."""
         return self.value_head(hidden).squeeze(-1)
-
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write the language model alone as a Hugging Face folder: the value head serves training only."""
-        self.language_model.save_pretrained(folder)
 
 
 def positions(attention_mask: torch.Tensor) -> torch.Tensor:

@@ -1,10 +1,10 @@
 """The prompts of PPO: caregiver turns of the tune part that no pair set uses (Padovani et al. 2025, section 3)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 
-from ..dialogue import write_turn
+from ..dialogue import CHILD, speaker_tag, write_turn
 from ..errors import UserError
 from ..logs import logger
 from ..preferences.exchanges import find_exchanges
@@ -29,3 +29,15 @@ def rollout_prompts(triplets: pd.DataFrame, used: Collection[str], *, count: int
         logger.warning("%d prompts asked for, %d there", count, len(prompts))
     drawn = prompts.sample(n=min(count, len(prompts)), random_state=seed)
     return pd.DataFrame({"prompt": drawn.to_numpy()})
+
+
+def fitting_prompts(prompts: Iterable[str], tokenizer, max_tokens: int) -> list[str]:
+    """The prompts that leave room for a reply: at most `max_tokens` with the child's tag."""
+    prompts = list(prompts)
+    encoded = tokenizer([f"{prompt} {speaker_tag(CHILD)}" for prompt in prompts])["input_ids"]
+    fitting = [prompt for prompt, ids in zip(prompts, encoded, strict=True) if len(ids) <= max_tokens]
+    if len(fitting) < len(prompts):
+        logger.warning(
+            "%d prompts are longer than %d tokens and left out", len(prompts) - len(fitting), max_tokens
+        )
+    return fitting

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from ..dialogue import CHILD, TAG, speaker_tag
+from ..dialogue import CHILD, speaker_tag
 from ..errors import UserError
+from ..tokenizer.bpe import tag_ids
 from .policy import Policy, log_distribution, positions, top_p_nucleus
 
 
@@ -59,7 +60,7 @@ class Rollout:
 
 def stop_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Ids of the tokens that end a reply, ascending: every speaker tag, and the end of sequence."""
-    stops = {token_id for token, token_id in tokenizer.get_vocab().items() if TAG.fullmatch(token)}
+    stops = set(tag_ids(tokenizer))
     if tokenizer.eos_token_id is not None:
         stops.add(tokenizer.eos_token_id)
     return sorted(stops)

@@ -99,12 +99,3 @@ def _resampled_means(values: np.ndarray, samples: int, random: np.random.Generat
     # Credits take few values, so drawing items is drawing counts of values: exact, and small in memory.
     kinds, counts = np.unique(values, return_counts=True)
     return random.multinomial(len(values), counts / len(values), size=samples) @ kinds / len(values)
-
-
-def mcnemar(correct_a: Sequence[bool], correct_b: Sequence[bool]) -> float:
-    """Two-sided exact p-value of McNemar's test that two models are right equally often on the same items."""
-    from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
-
-    a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
-    table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
-    return float(mcnemar_test(table, exact=True).pvalue)

@@ -32,7 +32,6 @@ class Source:
     licence: str = "see its home"
     count: int = 1
     gated: bool = False
-    sha256: str | None = None
 
 
 def score_items(model, tokenizer, items: pd.DataFrame, batch_tokens: int, *, strict: bool = False) -> pd.DataFrame:

@@ -48,16 +48,13 @@ def clean_reply(text: str) -> str:
     return one_turn(text).lower()
 
 
-def chat_form(reply: str, question: bool | None = None) -> str:
+def chat_form(reply: str) -> str:
     """A reply in CHAT form: lower-cased words except I, no punctuation but one spaced terminator.
 
-    `question` True ends it in `?`, False in `.` where it ended in `?`, None keeps the reply's own terminator
-    (`.` where it has none). A reply without words gives the empty string.
+    Its terminator is the reply's own (`.` where it has none). A reply without words gives the empty string.
     """
     turn = one_turn(reply).lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     end = turn[-1:] if turn[-1:] in ("?", "!") else "."
-    if question is not None:
-        end = "?" if question else end.replace("?", ".")
     pieces = re.sub(r"[^\w'-]|_", " ", turn).split()
     kept = [word for piece in pieces if (word := piece.strip("'-"))]
     kept = ["I" + word[1:] if _FIRST_PERSON.fullmatch(word) else word for word in kept]

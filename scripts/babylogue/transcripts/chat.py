@@ -105,7 +105,7 @@ def read_chat(data: bytes) -> Transcript:
             (headers,) = chat.headers()
             parsed = chat.utterances()
     except (OSError, ValueError) as error:
-        raise Unreadable(f"the parser refuses it: {str(error).splitlines()[0][:200]}") from error
+        raise Unreadable(f"the parser refuses it: {' '.join(str(error).split())[:200]}") from error
     roles = {participant.code: participant.role or "Unidentified" for participant in headers.participants}
     children = [participant for participant in headers.participants if participant.role == TARGET_CHILD]
     utterances, empty = [], 0

@@ -9,6 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -35,6 +36,7 @@ SCHEMA = pa.schema(
     ]
 )
 _FILES_PER_TASK = 16
+_REJECTED_SHOWN = 100
 
 
 def _read_files(files: list[SourceFile]) -> tuple[pa.Table, list[tuple[str, str, str]], int]:
@@ -43,6 +45,8 @@ def _read_files(files: list[SourceFile]) -> tuple[pa.Table, list[tuple[str, str,
     rejected, empty = [], 0
     for file in files:
         try:
+            if file.damage:
+                raise Unreadable(file.damage)
             transcript = read_chat(file.data)
         except Unreadable as reason:
             rejected.append((file.transcript, file.corpus, str(reason)))
@@ -63,8 +67,13 @@ def _read_files(files: list[SourceFile]) -> tuple[pa.Table, list[tuple[str, str,
 
 def _batches(archives: list[Path], root: Path) -> Iterator[list[SourceFile]]:
     batch: list[SourceFile] = []
+    seen: set[str] = set()
     for archive in archives:
         for file in read_archive(archive, root):
+            if file.transcript in seen:
+                # A zip beside its unpacked folder must not count twice.
+                file = replace(file, data=b"", damage="twice in the source")
+            seen.add(file.transcript)
             batch.append(file)
             if len(batch) == _FILES_PER_TASK:
                 yield batch
@@ -118,11 +127,12 @@ def read_corpus(
     counts["read"] = counts["files"] - counts["rejected"]
     pd.DataFrame(all_rejected, columns=["transcript", "corpus", "reason"]).to_csv(rejected, index=False)
     logger.info("%(read)d of %(files)d files read, %(utterances)d utterances", counts)
+    for transcript, _, reason in all_rejected[:_REJECTED_SHOWN]:
+        logger.warning("rejected %s: %s", transcript, reason)
     if counts["rejected"] > max_rejected_share * counts["files"]:
-        first = "; ".join(f"{transcript}: {reason}" for transcript, _, reason in all_rejected[:3])
         raise UserError(
             f"transcripts.max_rejected_share: {counts['rejected']} of {counts['files']} files cannot be read "
-            f"({first} ...); mend the files or raise the share"
+            "(named above and in this job's log); mend the files or raise the share"
         )
     if not counts["utterances"]:
         raise UserError(f"transcripts.path: no utterance with a word in the {counts['files']} files below {root}")

@@ -46,8 +46,12 @@ class SplitSettings(Settings):
 
     @model_validator(mode="after")
     def _shares_are_complete(self):
-        if set(self.shares) != set(PARTS) or abs(sum(self.shares.values()) - 1) > 1e-6:
-            raise ValueError(f"shares must name {', '.join(PARTS)} and add up to 1")
+        if (
+            set(self.shares) != set(PARTS)
+            or abs(sum(self.shares.values()) - 1) > 1e-6
+            or min(self.shares.values()) <= 0
+        ):
+            raise ValueError(f"shares must name {', '.join(PARTS)}, be positive and add up to 1")
         return self
 
 

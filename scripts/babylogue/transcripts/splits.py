@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
+from .children import join_unnamed
 from .settings import PARTS, SplitSettings
 
 
@@ -22,6 +23,7 @@ def split_by_child(transcripts: pd.DataFrame, settings: SplitSettings) -> pd.Dat
     Raises:
         UserError: there are fewer children than parts.
     """
+    transcripts = join_unnamed(transcripts)
     words = transcripts.groupby("child", sort=True)["words"].sum()
     if len(words) < len(PARTS):
         raise UserError(f"split.by: {len(words)} children cannot fill {len(PARTS)} parts; add transcripts")

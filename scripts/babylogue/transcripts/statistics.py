@@ -8,9 +8,7 @@ from ..dialogue import words
 from .settings import PARTS
 
 
-def corpus_statistics(
-    counts: dict[str, int], utterances: pd.DataFrame, split: pd.DataFrame, triplets: dict[str, pd.DataFrame]
-) -> dict:
+def corpus_statistics(counts: dict[str, int], utterances: pd.DataFrame, triplets: dict[str, pd.DataFrame]) -> dict:
     """Counts of files, of utterances by corpus and role, and of triplets by part."""
     by_corpus = utterances.groupby("corpus").agg(
         transcripts=("transcript", "nunique"),
@@ -23,8 +21,8 @@ def corpus_statistics(
     for part in PARTS:
         types = Counter(word for turns in triplets[part]["turns"] for turn in turns for word in words(turn))
         parts[part] = {
-            "transcripts": int((split["part"] == part).sum()),
-            "children": int(split.loc[split["part"] == part, "child"].nunique()),
+            "transcripts": int(triplets[part]["transcript"].nunique()),
+            "children": int(triplets[part]["child"].nunique()),
             "triplets": len(triplets[part]),
             "words": int(triplets[part]["words"].sum()),
             "types": len(types),
