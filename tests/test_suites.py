@@ -9,11 +9,14 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 import torch
+from transformers import AutoTokenizer
 
 from babylogue.errors import UserError
 from babylogue.scoring.scorer import Scorer
 from babylogue.suites import reading, registry
 from babylogue.suites.base import accuracy_rows, decide
+from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
+from babylogue.tokenizer.settings import TokenizerSettings
 from test_scorer import TOKENIZERS, make_model, reference
 
 MIRROR = Path(os.environ.get("BABYLOGUE_MIRROR", "data"))
@@ -289,6 +292,13 @@ def test_reading(tmp_path, monkeypatch):
     eye = np.mean([measures[measure] for measure in reading.EYE_TRACKING])
     assert value(rows, "eye_tracking", "partial_r2") == pytest.approx(eye)
     assert value(rows, "self_paced", "partial_r2") == pytest.approx(measures[reading.SELF_PACED])
+
+
+def test_a_words_first_piece_keeps_its_space_though_the_tokenizer_drops_it(tmp_path):
+    trained = train_tokenizer(["the dog runs ."] * 5, ["CHI"], TokenizerSettings(vocabulary=300))
+    save_tokenizer(trained, tmp_path)
+    asked = reading.queries(AutoTokenizer.from_pretrained(tmp_path), "the", "dogx")
+    assert [text for text, _ in asked] == ["the", "the dog"]
 
 
 @pytest.mark.parametrize("special", ["bos", "bos_eos", "plain"])

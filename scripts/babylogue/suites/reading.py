@@ -58,11 +58,10 @@ def queries(tokenizer, context: str, word: str) -> list[tuple[str, int]]:
     After the word's first token, each further one is looked up on its own: its predecessor is appended to the
     text, which is tokenised anew, and its own text is tokenised anew for its first token.
     """
-    text = " " + word
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    ids, ends = encoded["input_ids"], [end for _, end in encoded["offset_mapping"]]
-    # Cut from the text, since some tokenizers decode a word's first token without its space.
-    pieces = [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    ids = tokenizer(" " + word, add_special_tokens=False)["input_ids"]
+    pieces = [tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in ids]
+    if not pieces[0].startswith(" "):
+        pieces[0] = " " + pieces[0]  # some tokenizers decode the first token of a text without its space
     found = [(context, ids[0])]
     for before, piece, token in zip(pieces, pieces[1:], ids[1:], strict=False):
         context += before
