@@ -82,9 +82,8 @@ def finished(tmp_path_factory) -> Workflow:
     """
     workflow = copy_project(tmp_path_factory.mktemp("finished"))
     if (PROJECT / "results/report/index.html").exists():
-        others = [
-            Path(path).stem for path in (PROJECT / "presets").glob("*.yaml")
-        ]  # presets write below results/ too
+        # Presets write below results/ too, into folders of their names.
+        others = [path.stem for path in (PROJECT / "presets").glob("*.yaml")]
         ignore = shutil.ignore_patterns(*others)
         shutil.copytree(PROJECT / "results", workflow.folder / "results", symlinks=True, ignore=ignore)
         shutil.copytree(PROJECT / ".snakemake/metadata", workflow.folder / ".snakemake/metadata")
