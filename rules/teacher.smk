@@ -50,7 +50,6 @@ rule replies:
         f"{RESULTS}/logs/replies/{{prompts}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/replies/{{prompts}}.tsv"
-    threads: 2
     resources:
         mem_mb=6000,
         runtime=240,
