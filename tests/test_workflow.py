@@ -166,8 +166,8 @@ def test_comment_and_docstring_rerun_nothing(edited):
     [
         (
             "reinforcement/objective.py",
-            "import",
-            "BEHAVIOUR = 1\nimport",
+            "import torch\n",
+            "import torch\n\nBEHAVIOUR = 1\n",
             {"score"} | {f"ppo_{run}" for run in MODELS if run.startswith("ppo_")},
             {run for run in MODELS if run.startswith("ppo_")},
         ),
