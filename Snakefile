@@ -42,6 +42,7 @@ rule all:
     input:
         f"{RESULTS}/report/index.html",
         f"{RESULTS}/report/scores.csv",
+        SCORE_FILES,  # so that a score that was deleted is made again
 
 
 onsuccess:

@@ -5,6 +5,9 @@ Makes: report/scores.csv, baselines.csv, trajectories.csv, index.html.
 """
 
 SCORES = CONFIG.scores()
+SCORE_FILES = [
+    f"{RESULTS}/scores/{run}/seed{seed}/{checkpoint}/{suite}.json" for run, seed, checkpoint, suite in SCORES
+]
 TUNE_PAIRS = [name for name, row in NATURAL.items() if row.part == "tune"][:1]
 # Shallow baselines learn from natural pairs; without any there are none.
 DIALOGUE = sorted({suite for *_, suite in SCORES} & {"dialogue_words", "dialogue_tokens"}) if TUNE_PAIRS else []
@@ -20,7 +23,7 @@ def suite_descriptions(wildcards):
 
 rule scores_table:
     input:
-        [f"{RESULTS}/scores/{run}/seed{seed}/{checkpoint}/{suite}.json" for run, seed, checkpoint, suite in SCORES],
+        SCORE_FILES,
     output:
         f"{RESULTS}/report/scores.csv",
     log:

@@ -27,7 +27,7 @@ def changed(path, value):
 
 def test_default_is_valid_and_lists_its_scores_once():
     scores = load_configuration(copy.deepcopy(DEFAULT)).scores()
-    assert len(scores) == len(set(scores)) > 36
+    assert len(scores) == len(set(scores)) > 30
 
 
 @pytest.mark.parametrize(
