@@ -58,11 +58,11 @@ def natural_pairs(
     exchanges = exchanges.head(3 * settings.max_pairs)
     turns, replies = exchanges["turn"].tolist(), exchanges["reply"].tolist()
     length = exchanges["reply_words"] if settings.match == "words" else count_tokens(replies)
+    part = np.array(heldout_part(exchanges["child"], settings))
     if settings.construction == "published":
         groups = [(size,) for size in length]
     else:
         # Rejected replies come from the same part, so that tuning never meets a held-out reply.
-        part = heldout_part(exchanges["child"], settings)
         groups = list(zip(part, length, exchanges["reply_terminator"], exchanges["age_band"], strict=True))
     overlap = share_overlap(settings)
     true_replies: dict[str, set[str]] = {}
@@ -79,21 +79,17 @@ def natural_pairs(
     matched = everyone[draw_rejected(everyone, groups, replies, allowed, generator) >= 0][: settings.max_pairs]
     # Drawn anew among those that are kept, which makes them closed: each is rejected as often as it is chosen.
     rejected = draw_rejected(matched, groups, replies, allowed, generator)
-    return _pairs(exchanges, matched[rejected >= 0], rejected[rejected >= 0], settings)
+    kept = matched[rejected >= 0]
+    return _pairs(exchanges.iloc[kept], [replies[index] for index in rejected[rejected >= 0]], part[kept])
 
 
-def _pairs(
-    exchanges: pd.DataFrame, kept: np.ndarray, rejected: np.ndarray, settings: NaturalPairs
-) -> pd.DataFrame:
-    """The table of pairs from the rows that are kept and the rows whose replies are their rejected ones."""
-    replies = exchanges["reply"].to_numpy(dtype=object)
-    part = np.array(heldout_part(exchanges["child"], settings))[kept]
-    exchanges = exchanges.iloc[kept]
+def _pairs(exchanges: pd.DataFrame, rejected: list[str], part: np.ndarray) -> pd.DataFrame:
+    """The table of pairs from exchanges, the rejected reply of each and the part that it is of."""
     pairs = pd.DataFrame(
         {
             "prompt": [write_turn(*pair) for pair in zip(exchanges["speaker"], exchanges["turn"], strict=True)],
             "chosen": [write_turn(CHILD, reply) for reply in exchanges["reply"]],
-            "rejected": [write_turn(CHILD, reply) for reply in replies[rejected]],
+            "rejected": [write_turn(CHILD, reply) for reply in rejected],
         }
     )
     for name in ("corpus", "child", "transcript", "age_months"):
