@@ -11,6 +11,8 @@ def suite_inputs(wildcards):
     A missing mirror file stops the run before any job, with where to get it.
     """
     suite = load_suite(wildcards.suite)
+    if suite.reader is None:
+        sys.exit(f"suites/{wildcards.suite}.parquet: there is none, the suite is made of other suites' scores")
     project = {
         "pairs": f"{RESULTS}/pairs/{wildcards.suite}.parquet",
         "triplets": f"{RESULTS}/corpus/triplets/pretrain.parquet",

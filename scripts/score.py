@@ -3,15 +3,14 @@
 snakemake --cores 2 results/scores/base/seed0/final/toy_grammar.json
 """
 
-import json
 from importlib import import_module
-from pathlib import Path
 
 import pandas as pd
 
-from babylogue.logs import job_log, logger
+from babylogue.logs import job_log
 from babylogue.model.device import prepare_device
 from babylogue.scoring.loading import load_model
+from babylogue.suites.score_files import head_of, write_score
 
 
 def main(job):
@@ -19,15 +18,7 @@ def main(job):
     suite = import_module(job.params.module).SUITES[job.wildcards.suite]
     model, tokenizer = load_model(job.input.model, str(device))
     item_scores = suite.evaluate(model, tokenizer, pd.read_parquet(job.input.suite), job.params.batch_tokens)
-    rows = suite.rows(item_scores)
-    item_scores.to_parquet(job.output.item_scores)
-    head = {name: job.wildcards[name] for name in ("run", "seed", "checkpoint", "suite")}
-    Path(job.output.rows).write_text(
-        json.dumps({**head, "seed": int(head["seed"]), "rows": rows}, indent=1) + "\n"
-    )
-    for row in rows:
-        if row["group"] == "all" and row["value"] is not None:
-            logger.info("%s %.2f (n = %d)", row["metric"], row["value"], row["n"])
+    write_score(job.output, head_of(job.wildcards), item_scores, suite.rows(item_scores))
 
 
 if __name__ == "__main__":

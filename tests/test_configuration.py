@@ -78,6 +78,28 @@ def test_cycle_of_parents_is_shown():
         load_configuration(config)
 
 
+def test_a_suite_of_a_whole_run_is_scored_once_a_pretrained_run():
+    grid = {"checkpoints": ["chck_50K", "final"], "suites": ["aoa", "aoa_surprisal"]}
+    scores = load_configuration(changed("evaluate", [grid])).scores()
+    assert [score for score in scores if score[3] == "aoa"] == [
+        ("base", 0, "final", "aoa"), ("base_sentences", 0, "final", "aoa"),
+    ]  # fmt: skip
+    assert ("dpo_natural", 0, "final", "aoa_surprisal") in scores
+    for grid in (
+        {"checkpoints": ["chck_50K"], "suites": ["aoa"]},
+        {"checkpoints": ["final"], "suites": ["aoa"], "models": ["dpo_natural"]},
+    ):
+        with pytest.raises(UserError, match=r"evaluate\.0\.suites: aoa is of a pre-trained run as a whole"):
+            load_configuration(changed("evaluate", [grid]))
+
+
+def test_words_seen_at_every_checkpoint():
+    base = load_configuration(DEFAULT).models["base"]
+    assert list(base.words_at()) == [f"chck_{words // 1000}K" for words in base.checkpoints] + ["final"]
+    last = base.model_copy(update={"checkpoints": [50_000, base.words]})
+    assert list(last.words_at().values()) == [50_000, base.words]
+
+
 def test_row_set_to_null_is_left_out():
     config = changed("models/ppo_semsim", None)
     assert "ppo_semsim" not in load_configuration(config).models

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 
 from babylogue.errors import UserError
 from babylogue.scoring.scorer import Scorer
-from babylogue.suites import reading, registry
+from babylogue.suites import glue, reading, registry
 from babylogue.suites.base import accuracy_rows, decide
 from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
 from babylogue.tokenizer.settings import TokenizerSettings
@@ -69,6 +69,12 @@ def test_registry(name):
     assert suite.name == name
     assert suite.description
     assert not (suite.files and suite.needs)
+    assert (suite.combiner is not None) == (name in registry.COMBINATIONS)
+
+
+def test_every_task_of_glue_is_a_part_of_it():
+    assert registry.COMBINATIONS["glue"].parts == tuple(f"glue_{task}" for task in glue.TASKS)
+    assert set(registry.COMBINATIONS["glue"].parts) < set(registry.NAMES)
 
 
 def test_unknown_suite():
@@ -343,6 +349,14 @@ SIZES = {
     "entity_tracking_fast": (3_152, 6),
     "wug_adj": (200, 1),
     "reading": (1_726, 1),
+    "aoa": (682, 1),
+    "aoa_surprisal": (8_005, 485),
+    "glue_boolq": (3_707, 1),
+    "glue_rte": (2_629, 1),
+    "glue_wsc": (606, 1),
+    "glue_mrpc": (3_872, 1),
+    "glue_qqp": (30_215, 1),
+    "glue_mnli": (14_908, 1),
     "zorro": (46_000, 23),
     "zorro_fast": (4_600, 23),
 }
@@ -351,7 +365,9 @@ SIZES = {
 @pytest.mark.parametrize("name", SIZES)
 def test_real_files(name):
     suite = registry.load(name)
-    if not all(list(MIRROR.glob(pattern)) for pattern in suite.files):
+    try:
+        suite.mirror_files(MIRROR)
+    except UserError:
         pytest.skip(f"no {name} in {MIRROR}; set BABYLOGUE_MIRROR to a folder that holds the benchmarks")
     items = suite.read({"mirror": suite.mirror_files(MIRROR)})
     assert (len(items), items["group"].nunique()) == SIZES[name]

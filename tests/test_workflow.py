@@ -242,3 +242,45 @@ def test_changed_benchmark_file_reruns_that_suites_scores(edited):
     edited.write("mirror/zorro/paradigm-0.txt", "\n".join(sentences[2:]) + "\n")
     planned = edited.planned(*overlay, *targets)
     assert planned == {"suite": ["results/suites/zorro.parquet"], "score": [targets[0]]}
+
+
+def test_age_of_acquisition_is_fitted_to_all_checkpoints_of_a_run(edited):
+    folder = "mirror/evaluation_data/full_eval/cdi_childes"
+    contexts = {word: [{"context": "where is the"}, {"context": "I want a"}] for word in ("dog", "ball", "spoon")}
+    edited.write(f"{folder}/cdi_childes.json", json.dumps(contexts))
+    months = range(16, 31)
+    shares = [
+        [word, *(min(1.0, 0.05 * (month - 14 - late)) for month in months)] for late, word in enumerate(contexts)
+    ]
+    table = pd.DataFrame(shares, columns=["word", *map(str, months)])
+    edited.write(f"{folder}/cdi_human.csv", table.to_csv(index=False))
+    overlay = ("--config", "suites={mirror: mirror}", "--")
+    score = "results/scores/base/seed0/final/aoa.json"
+    planned = edited.planned(*overlay, score)
+    assert set(planned) == {"suite", "score", "combined_score"}
+    words = yaml.safe_load(edited.read("config.yaml"))["pretrain"]["checkpoints"]
+    checkpoints = [f"chck_{number // 1000}K" for number in words] + ["final"]
+    assert sorted(planned["score"]) == sorted(
+        f"results/scores/base/seed0/{name}/aoa_surprisal.json" for name in checkpoints
+    )
+    edited.snakemake("--cores", "2", *overlay, score)
+    metrics = {row["metric"]: row for row in json.loads(edited.read(score))["rows"]}
+    assert metrics["words"]["n"] == 3
+    assert edited.planned(*overlay, score) == {}
+    edited.write(f"{folder}/cdi_human.csv", table.iloc[:2].to_csv(index=False))
+    assert set(edited.planned(*overlay, score)) == {"suite", "combined_score"}
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("results/scores/dpo_natural/seed0/final/aoa.json", "aoa is of a pre-trained run as a whole"),
+        ("results/scores/base/seed0/chck_50K/aoa.json", "under the checkpoint final"),
+        ("results/suites/glue.parquet", "the suite is made of other suites' scores"),
+    ],
+)
+def test_a_combined_score_that_cannot_be_stops_with_one_line(project, target, message):
+    done = project.snakemake("--dry-run", target, check=False)
+    assert done.returncode == 1
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout

@@ -4,6 +4,7 @@ Only the Snakefile reads this module; rules hand each script the sub-tree that i
 """
 
 import json
+from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -14,6 +15,7 @@ from .preferences.settings import DPOSettings, MixedPairs, NaturalPairs, PairSet
 from .reinforcement.rewards import REWARDS
 from .reinforcement.settings import PPOSettings
 from .settings import Settings
+from .suites.registry import COMBINATIONS
 from .suites.registry import NAMES as SUITES
 from .suites.settings import SuiteSettings
 from .teacher.settings import JudgeSettings, PublishedModel, RepliesSettings
@@ -40,6 +42,10 @@ class _Tuned(Settings):
     def checkpoint_names(self) -> list[str]:
         """The names under which the model's checkpoints are published."""
         return ["best", "final"]
+
+    def words_at(self) -> dict[str, int]:
+        """Checkpoint -> words seen: a tuned model counts none."""
+        return {}
 
 
 class DPORow(DPOSettings, _Tuned):
@@ -234,17 +240,29 @@ class Configuration(Settings):
             for checkpoint in grid.checkpoints:
                 if not any(checkpoint in row.checkpoint_names() for row in rows):
                     raise ValueError(f"{key}.checkpoints: no model has a checkpoint {checkpoint!r}")
+            for suite in grid.suites:
+                if not any(self._has_score(row, name, suite) for row in rows for name in grid.checkpoints):
+                    raise ValueError(
+                        f"{key}.suites: {suite} is of a pre-trained run as a whole; ask for it in a grid with the "
+                        "checkpoint final and a pre-trained model"
+                    )
+
+    @staticmethod
+    def _has_score(row, checkpoint: str, suite: str) -> bool:
+        """Whether the checkpoint is one of the row's and the suite can be scored on it."""
+        whole_run = suite in COMBINATIONS and COMBINATIONS[suite].whole_run
+        return checkpoint in row.checkpoint_names() and not (
+            whole_run and (checkpoint != "final" or not row.words_at())
+        )
 
     def scores(self) -> list[tuple[str, int, str, str]]:
         """(run, seed, checkpoint, suite) of every score, each once."""
         wanted = {}
         for grid in self.evaluate:
             for run in grid.models or self.models:
-                for checkpoint in grid.checkpoints:
-                    if checkpoint in self.models[run].checkpoint_names():
-                        for seed in self.seeds:
-                            for suite in grid.suites:
-                                wanted[run, seed, checkpoint, suite] = None
+                for checkpoint, seed, suite in product(grid.checkpoints, self.seeds, grid.suites):
+                    if self._has_score(self.models[run], checkpoint, suite):
+                        wanted[run, seed, checkpoint, suite] = None
         return list(wanted)
 
 

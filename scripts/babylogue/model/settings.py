@@ -79,6 +79,11 @@ class PretrainSettings(Settings):
         """The names under which the model's checkpoints are published."""
         return [checkpoint_name(words) for words in self.checkpoints] + ["best", "final"]
 
+    def words_at(self) -> dict[str, int]:
+        """Checkpoint -> words seen, ascending; `final` where no other has the whole budget, `best` left out."""
+        seen = {checkpoint_name(words): words for words in self.checkpoints}
+        return seen if self.words in self.checkpoints else seen | {"final": self.words}
+
 
 def checkpoint_name(words: int) -> str:
     """BabyLM's name of a checkpoint after `words` words: 50_000 -> chck_50K, 1_000_000 -> chck_1M."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from .figures import Line, line_chart, short_count
-from .summary import UNITS, Cell, chance, decimals, pool
+from .summary import Cell, chance, decimals, pool, unit
 
 _STEP = ("step", "step")
 
@@ -47,7 +47,7 @@ def learning_curve(
         points += [(run, words, cell) for words, cell in pooled.items()]
     level = chance(suite, metric)
     known = [("chance", level)] if np.isfinite(level) else []
-    y_label = f"{metric}{', ' + UNITS[metric] if metric in UNITS else ''}"
+    y_label = f"{metric}{', ' + unit(metric) if unit(metric) else ''}"
     svg = line_chart(
         name, lines, x_label="words seen", y_label=y_label, log_x=True, references=[*known, *references],
         alt=f"{suite}, {metric} over words seen. {' '.join(parts)}",

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .charts import Chart, Logs, dpo_charts, learning_curve, ppo_charts, pretrain_charts
-from .summary import UNITS, Cell, cells, chance, decimals, headline
+from .summary import Cell, cells, chance, decimals, headline, unit
 
 # Judges of the configuration that are there to try the chain, not to judge.
 SMALL_JUDGES = ("smollm2",)
@@ -149,7 +149,7 @@ def _suite(results: Results, suite: str, own: pd.DataFrame) -> _SuiteTable:
         suite,
         results.descriptions.get(suite, ""),
         metric,
-        UNITS.get(metric, ""),
+        unit(metric),
         chance(suite, metric),
         row(suite, "all", metric),
         # A single group is the whole suite under another name.

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-HEADLINES = ("accuracy", "spearman", "partial_r2")
+HEADLINES = ("accuracy", "spearman", "pearson", "partial_r2")
+COUNTS = ("ties", "words")
 # Suites in which more than two candidates compete; everything else that has an accuracy is a choice of two.
 FIVE_WAY = ("entity_tracking", "entity_tracking_fast")
 
@@ -57,15 +58,19 @@ def headline(metrics: Iterable[str]) -> str:
 def chance(suite: str, metric: str) -> float:
     """What guessing scores: percent for accuracies, 0 for what a model explains; NaN where it has no meaning."""
     if metric.startswith("accuracy"):
+        if suite.startswith("glue"):  # labels are as uneven as the task; accuracy_majority stands beside it
+            return float("nan")
         return 20.0 if suite in FIVE_WAY else 50.0
     return 0.0 if metric in HEADLINES else float("nan")
 
 
 def decimals(metric: str) -> int:
     """Digits after the point that a metric is shown with."""
-    if metric == "ties":
+    if metric.startswith(COUNTS):
         return 0
-    return 1 if metric.startswith("accuracy") else 2
+    return 1 if metric.startswith(("accuracy", "f1")) else 2
 
 
-UNITS = {"accuracy": "%", "accuracy_ties_half": "%", "accuracy_no_bos": "%", "partial_r2": "%"}
+def unit(metric: str) -> str:
+    """The unit that a metric is shown with, or nothing."""
+    return "%" if metric.startswith(("accuracy", "f1", "partial_r2")) else "nats" if metric == "surprisal" else ""

@@ -52,6 +52,14 @@ def stratified_mean(
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), int(sizes.sum()))
 
 
+def mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
+    """Mean with its normal interval; NaN ends for fewer than two values."""
+    values = np.asarray(values, dtype=float)
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+    half = float(ndtri(0.5 + confidence / 2) * error)
+    return Estimate(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half, len(values))
+
+
 def correlation(r: float, n: int, *, ranks: bool = False, confidence: float = CONFIDENCE) -> Estimate:
     """Fisher's z interval of a correlation; for rank correlations with Bonett and Wright's (2000) variance.
 

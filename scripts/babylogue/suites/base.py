@@ -25,13 +25,17 @@ COLUMNS = ["item", "group", "contexts", "candidates", "answer", "value"]
 
 @dataclass(frozen=True)
 class Source:
-    """Files of a benchmark: `path` is a glob pattern relative to the mirror folder, `count` how many match it."""
+    """Files of a benchmark: `path` is a glob pattern relative to the mirror folder, `count` how many match it.
+
+    `instead` is a pattern that is taken where `path` matches nothing.
+    """
 
     path: str
     url: str
     licence: str = "see its home"
     count: int = 1
     gated: bool = False
+    instead: str | None = None
 
 
 def score_items(model, tokenizer, items: pd.DataFrame, batch_tokens: int, *, strict: bool = False) -> pd.DataFrame:
@@ -106,15 +110,20 @@ class Suite:
 
     `sources` are its files in the mirror (none for suites made from the project's own data), `needs` the names of
     the project's inputs that `reader` takes beside them: "pairs", "triplets".
+
+    A suite that is made of other suites' item scores (registry.COMBINATIONS) has a `combiner` in place of an
+    evaluator: it takes those scores, with the columns suite, checkpoint and words (seen) beside their own, and the
+    suite's items, None where the suite has no sources.
     """
 
     name: str
     description: str
-    reader: Callable[..., pd.DataFrame]
+    reader: Callable[..., pd.DataFrame] | None = None
     sources: tuple[Source, ...] = ()
     needs: tuple[str, ...] = ()
     evaluator: Callable[..., pd.DataFrame] = score_items
     aggregator: Callable[[pd.DataFrame], list[dict]] = accuracy_rows
+    combiner: Callable[[pd.DataFrame, pd.DataFrame | None], pd.DataFrame] | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -124,10 +133,11 @@ class Suite:
     @property
     def home(self) -> str:
         """Where to get the files: address, licence, and whether a login is needed."""
-        return "; ".join(
+        homes = [
             f"{source.url} (licence: {source.licence}; {'login needed' if source.gated else 'no login'})"
             for source in self.sources
-        )
+        ]
+        return "; ".join(dict.fromkeys(homes))
 
     def mirror_files(self, mirror) -> list[Path]:
         """The suite's files in a mirror folder, sorted. Raises UserError if there is no mirror or no such file."""
@@ -138,6 +148,8 @@ class Suite:
         found = []
         for source in self.sources:
             matches = sorted(Path(mirror).glob(source.path))
+            if not matches and source.instead:
+                matches = sorted(Path(mirror).glob(source.instead))
             if not matches:
                 raise UserError(f"{self.name}: no {source.path} in {mirror}; get it from {self.home}")
             if len(matches) != source.count:

@@ -1,8 +1,11 @@
 """Suite names and the modules that define them; a module is imported only when its suite is asked for."""
 
 import importlib
+from dataclasses import dataclass
 
 from ..errors import UserError
+
+GLUE_TASKS = ("boolq", "multirc", "rte", "wsc", "mrpc", "qqp", "mnli")
 
 MODULES = {
     "blimp": "blimp",
@@ -17,6 +20,10 @@ MODULES = {
     "wug_adj": "wug",
     "wug_past": "wug",
     "reading": "reading",
+    "aoa": "aoa",
+    "aoa_surprisal": "aoa",
+    "glue": "glue",
+    **{f"glue_{task}": "glue" for task in GLUE_TASKS},
     "zorro": "zorro",
     "zorro_fast": "zorro",
     "toy_grammar": "toy_grammar",
@@ -28,6 +35,23 @@ MODULES = {
     "dialogue_tokens_published": "dialogue_published",
 }
 NAMES = tuple(MODULES)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A suite that is made of the item scores of other suites, `parts`.
+
+    `whole_run`: at all checkpoints by words of a run, and reported at `final`; else at the one checkpoint.
+    """
+
+    parts: tuple[str, ...]
+    whole_run: bool = False
+
+
+COMBINATIONS = {
+    "aoa": Combination(("aoa_surprisal",), whole_run=True),
+    "glue": Combination(tuple(f"glue_{task}" for task in GLUE_TASKS)),
+}
 
 
 def module(name: str) -> str:

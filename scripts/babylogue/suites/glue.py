@@ -1,0 +1,151 @@
+"""(Super)GLUE: seven tasks that a model is fine-tuned for (Wang et al. 2018, 2019), as filtered by BabyLM.
+
+The rules are those of the BabyLM 2025 pipeline (finetune). Upstream pools the first token, which in a causal model
+sees nothing of the text, and picks the best epoch on the file that it reports: `accuracy` keeps both,
+`accuracy_last_token` pools the last token and picks as upstream does, `accuracy_last_token_last_epoch` pools the
+last token and picks nothing. `accuracy_majority` is what the most frequent label of training scores. `f1...` of
+mrpc and qqp likewise. `glue` is the unweighted mean over the tasks.
+
+Item table of a task: item, group (the task), part (train, valid), first, second (the pair of texts), label.
+Item scores: item, group, label, and for every metric the predicted label, columns METRICS.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import UserError
+from ..scoring.intervals import Estimate, percentiles, stratified_mean, wilson
+from .base import Source, Suite, percent_row
+from .records import read_jsonl
+
+HOME = "https://osf.io/ryjfm/"
+METRICS = ("", "_last_token", "_last_token_last_epoch", "_majority")
+BOOTSTRAP_SEED = 0
+BOOTSTRAP_SAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Task:
+    """How records become pairs of texts, and what differs from task to task in fine-tuning."""
+
+    first: str
+    second: str
+    fields: tuple[str, ...]
+    labels: int = 2
+    batch_size: int = 32
+    epochs: int = 10
+    f1: bool = False
+
+
+TASKS = {
+    "boolq": Task("{question}", "{passage}", ("question", "passage"), batch_size=16),
+    "multirc": Task(
+        "Question: {question} Answer: {answer}", "{paragraph}", ("question", "answer", "paragraph"), batch_size=16
+    ),
+    "rte": Task("{sentence1}", "{sentence2}", ("sentence1", "sentence2")),
+    "wsc": Task(
+        'Does "{span2_text}" refer to "{span1_text}" in this passage?',
+        "{text}",
+        ("span2_text", "span1_text", "text"),
+        epochs=30,
+    ),
+    "mrpc": Task("{sentence1}", "{sentence2}", ("sentence1", "sentence2"), f1=True),
+    "qqp": Task("{question1}", "{question2}", ("question1", "question2"), f1=True),
+    "mnli": Task("{premise}", "{hypothesis}", ("premise", "hypothesis"), labels=3),
+}
+
+
+def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
+    """Pairs of texts of a task's training and validation file."""
+    name = inputs["mirror"][0].name.split(".")[0]
+    task = TASKS[name]
+    rows = []
+    for path, number, record in read_jsonl(inputs["mirror"], {**dict.fromkeys(task.fields, str), "label": int}):
+        if not 0 <= record["label"] < task.labels:
+            raise UserError(f"{path}, line {number}: field 'label' is {record['label']}, not below {task.labels}")
+        part = path.name.split(".")[1]
+        texts = (text.format_map(record) for text in (task.first, task.second))
+        rows.append((f"{name}_{part}_{number}", name, part, *texts, record["label"]))
+    return pd.DataFrame(rows, columns=["item", "group", "part", "first", "second", "label"])
+
+
+def evaluate(model, tokenizer, items: pd.DataFrame, _batch_tokens: int) -> pd.DataFrame:
+    """Fine-tune on the training items, once for each pooling, and predict the validation items."""
+    from .finetuning import fine_tune  # slow to load; the workflow asks a suite for its files without
+
+    task = TASKS[items["group"].iloc[0]]
+    train, valid = (items[items["part"] == part] for part in ("train", "valid"))
+    labels = valid["label"].to_numpy()
+    scores = valid[["item", "group", "label"]].reset_index(drop=True)
+    for pooling, suffix in (("first", ""), ("last", "_last_token")):
+        predictions = fine_tune(
+            model, tokenizer, train, valid,
+            pooling=pooling, labels=task.labels, batch_size=task.batch_size, epochs=task.epochs,
+        )  # fmt: skip
+        best = int((predictions == labels).mean(axis=1).argmax())
+        scores[f"predicted{suffix}"] = predictions[best]
+    scores["predicted_last_token_last_epoch"] = predictions[-1]
+    return scores.assign(predicted_majority=train["label"].mode().iloc[0])
+
+
+def rows(item_scores: pd.DataFrame) -> list[dict]:
+    """Accuracy of each task and, as "all", their unweighted mean, in percent; F1 of mrpc and qqp.
+
+    F1 is of label 1; its interval is a bootstrap over items, BOOTSTRAP_SAMPLES samples, seed BOOTSTRAP_SEED.
+    """
+    tasks = dict(iter(item_scores.groupby("group")))
+    found = []
+    for metric in METRICS:
+        correct = {
+            name: (own["label"] == own[f"predicted{metric}"]).to_numpy(dtype=float) for name, own in tasks.items()
+        }
+        found += [percent_row(name, f"accuracy{metric}", wilson(own)) for name, own in correct.items()]
+        found.append(percent_row("all", f"accuracy{metric}", stratified_mean(list(correct.values()))))
+        for name, own in tasks.items():
+            if TASKS[name].f1:
+                estimate = f1(own["label"].to_numpy(), own[f"predicted{metric}"].to_numpy())
+                found.append(percent_row(name, f"f1{metric}", estimate))
+    return found
+
+
+def f1(labels: np.ndarray, predicted: np.ndarray) -> Estimate:
+    """F1 of label 1 as a fraction, with its interval; 0 where nothing is or is called 1."""
+    # How many items are 1 in neither, in the prediction alone, in the label alone, in both.
+    counts = np.bincount(2 * (labels == 1) + (predicted == 1), minlength=4)
+    samples = np.random.default_rng(BOOTSTRAP_SEED).multinomial(
+        len(labels), counts / len(labels), size=BOOTSTRAP_SAMPLES
+    )
+    values = [
+        2 * both / (2 * both + only_predicted + only_label) if both else 0.0
+        for _, only_predicted, only_label, both in [counts, *samples]
+    ]
+    return Estimate(values[0], *percentiles(values[1:]), len(labels))
+
+
+def combine(parts: pd.DataFrame, _items: None) -> pd.DataFrame:
+    """All tasks' item scores in one table."""
+    return parts.drop(columns=["suite", "checkpoint", "words"])
+
+
+def _suite(task: str) -> Suite:
+    folder = "evaluation_data/full_eval/glue_filtered"
+    return Suite(
+        f"glue_{task}",
+        f"(Super)GLUE: {task}, fine-tuned",
+        read,
+        (
+            Source(f"{folder}/{task}.train.jsonl", HOME, instead=f"{folder}/{task}.train*.json*"),
+            Source(f"{folder}/{task}.valid.jsonl", HOME),
+        ),
+        evaluator=evaluate,
+        aggregator=rows,
+    )
+
+
+SUITES = {
+    "glue": Suite("glue", "(Super)GLUE: the mean over seven tasks, fine-tuned", combiner=combine, aggregator=rows),
+    **{f"glue_{task}": _suite(task) for task in TASKS},
+}

@@ -1,0 +1,22 @@
+"""A score as files: metric rows as JSON, item scores as parquet."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from ..logs import logger
+
+
+def head_of(wildcards) -> dict:
+    """What a score is of, from the wildcards of its rule."""
+    return {**{name: wildcards[name] for name in ("run", "checkpoint", "suite")}, "seed": int(wildcards["seed"])}
+
+
+def write_score(output, head: dict, item_scores: pd.DataFrame, rows: list[dict]) -> None:
+    """Write `rows` under `head` (run, seed, checkpoint, suite) to `output.rows`, items to `output.item_scores`."""
+    item_scores.to_parquet(output.item_scores)
+    Path(output.rows).write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n")
+    for row in rows:
+        if row["group"] == "all" and row["value"] is not None:
+            logger.info("%s %.2f (n = %d)", row["metric"], row["value"], row["n"])
