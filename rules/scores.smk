@@ -41,7 +41,7 @@ def combined_inputs(wildcards):
     items = [f"{RESULTS}/suites/{wildcards.suite}.parquet"] if load_suite(wildcards.suite).sources else []
     return {
         "parts": [f"{run}/{part['checkpoint']}/{part['suite']}.parquet" for part in origins(wildcards)],
-        "items": items,
+        "suite": items,
     }
 
 

@@ -17,7 +17,7 @@ def main(job):
         pd.read_parquet(file).assign(**origin)
         for file, origin in zip(job.input.parts, job.params.origins, strict=True)
     ]
-    items = pd.read_parquet(job.input.items[0]) if job.input.items else None
+    items = pd.read_parquet(job.input.suite[0]) if job.input.suite else None
     item_scores = suite.combiner(pd.concat(parts, ignore_index=True), items)
     write_score(job.output, head_of(job.wildcards), item_scores, suite.rows(item_scores))
 
