@@ -1,34 +1,68 @@
 """CHAT transcripts to clean utterances, on top of pylangacq.
 
 Conventions are those of the CHAT manual (MacWhinney 2000, https://talkbank.org/0info/manuals/CHAT.html);
-the cleaning is that of Padovani et al. 2025, section 3. pylangacq drops retracings, unintelligible words,
-fillers, fragments and events, and puts intended words in; what is left to do here are pauses, compounds,
-lengthening, CA marks and terminators.
+the cleaning is that of Padovani et al. 2025, section 3. pylangacq drops retracings, fillers, fragments, events
+and omitted words, and puts intended words in. What is done here: headers are read, main tiers told from other
+lines and counted, pauses kept as places to split at, codes that do not change the words taken out before the
+parser sees them, and its words made plain (compounds, lengthening, CA marks, terminators).
 """
 
 import re
-import warnings
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import pylangacq
 
-from ..dialogue import CHILD, count_words
+from ..dialogue import CHILD
 
 TARGET_CHILD = "Target_Child"
-# A private word that stands for an annotated pause, since the parser drops pauses.
-_PAUSE_WORD = "pausemarkq"
+_UNIDENTIFIED = "Unidentified"
+_OTHER_CHILD = "KID"
+_DAYS_A_MONTH = 30  # as pylangacq counts
+
+# Files. The text starts with a newline where these are used.
+_HTML = re.compile(r"\s*<(?:!doctype|html|head)\b", re.IGNORECASE)
+_BEGIN = re.compile(r"\n@Begin[ \t]*(?=\n)")
+_END = re.compile(r"\n@End[ \t]*(?=\n|\Z)")
+_SPEAKER_CODE = re.compile(r"\w[\w-]{0,15}")
+_AGE = re.compile(r"(\d{1,3});(\d{0,2})\.?(\d{0,2})")
+
+# Main tiers. What is longer, or nested deeper, is damage; the parser would follow any nesting to the stack's end.
+_LONGEST_TIER = 5_000  # characters; the longest in 5,426 transcripts of CHILDES has fewer than 1,500
+_DEEPEST_GROUP = 20
+_BULLET = re.compile("\x15[^\x15\n]*\x15")
+_TIMES = re.compile(r"[0-9](?<![0-9][0-9])[0-9]*_[0-9]+")  # of a bullet that lost its marks
+_OVERLAP_POINT = re.compile(r"[⌈⌉⌊⌋]\d?")
+_CODE = re.compile(r"\[(?![:/])[^\[\]\n]*\]")  # all but replacements [: ] and retracings [/ ]
+_BRACKET = re.compile(r"[][<>]")
 _PAUSE = re.compile(r"\((?:\.{1,3}|(?:\d+:)?\d+(?:\.\d*)?|(?:\d+:)?\d*\.\d+)\)")
-_BULLET = re.compile("\x15[^\x15\n]*\x15?")
-_UNINTELLIGIBLE = re.compile(r"^(?:x{2,3}|y{2,3}|w{3})(?:\W.*)?$")
-_NOT_IN_WORDS = re.compile(r"[^\w'-]")
+# The parser drops pauses, so a private character stands for each, which is a word to it: a retracing takes its
+# pauses along. But right before the mark of a retracing it would be retraced in the word's place.
+_PAUSE_WORD = "\ue000"
+_PAUSE_BEFORE_MARK = re.compile(rf"{_PAUSE_WORD}(?=[ \t{_PAUSE_WORD}]*\[[:/])")
+# Three tiers of four are words, commas, pauses and a terminator: the parser would split them at spaces, too.
+_PLAIN_TIER = re.compile(rf"(?:(?:[A-Za-z'{_PAUSE_WORD}-]+|,) +)+[.?!] *")
+# The parser takes the mark of `oh!` for a letter and that of `&=nods.` for the event's.
+_JOINED_TERMINATOR = re.compile(r'[+.?!](?<=[^\s+.?!"/].)["/.?!]*[ \t]*$', re.MULTILINE)
+
+# Words.
+_AFTER_WORD = re.compile(r"[@$&].*", re.DOTALL)
+_SEGMENT_REPETITION = re.compile("↫[^↫]*↫")
+_BETWEEN_WORDS = re.compile(r"[\s+_/;…–—]|--+")  # noqa: RUF001
+_UNINTELLIGIBLE = re.compile(r"xx|yy|www", re.IGNORECASE)
+# Letters that are marks in CHAT: stress, length, CA's yawn and laughter.
+_PLAINER = str.maketrans("’‘ʼ‐‑", "'''--", "ˈˌːˑΫἩἡ")  # noqa: RUF001
 
 
 class Unreadable(Exception):
     """Why a file is rejected."""
 
 
-@dataclass(frozen=True)
-class Utterance:
+class Utterance(NamedTuple):
     """One clean utterance: speaker code (the target child is CHI), CHAT role, and text with its terminator."""
 
     speaker: str
@@ -38,90 +72,294 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Transcript:
-    """A transcript's utterances and what its headers say of the target child."""
+    """A transcript's utterances, what its headers say of the target child, and what became of its lines.
+
+    lines = kept + empty + lost, and since pauses split, len(utterances) >= kept.
+    """
 
     child_name: str
+    """The target child's name in @Participants, may be empty."""
+    child_names: tuple[str, ...]
+    """The names that are known of all target children: siblings or peers may be recorded together."""
     age_months: float | None
+    """The target child's age from @ID in months, the middle where @ID gives a range."""
     utterances: list[Utterance]
+    lines: int
+    """Main tiers, and lines that belong to no tier."""
+    kept: int
+    """Main tiers that gave at least one utterance."""
     empty: int
-    """Utterances without any intelligible word, which are left out."""
+    """Main tiers without any intelligible word, which are left out."""
+    lost: int
+    """Main tiers that cannot be read (no speaker code, brackets that do not match), lines of no tier."""
 
 
-def clean_word(token: str) -> list[str]:
-    """One token of the parser as words: lengthening and CA marks off, compounds joined by `-`, `_` parted."""
-    if token == ",":
-        return [token]
-    if _UNINTELLIGIBLE.match(token):
+class _Participant(NamedTuple):
+    name: str
+    role: str
+    age_months: float | None
+
+
+def read_chat(data: bytes) -> Transcript:
+    """Read one CHAT file.
+
+    The target child is found by its role and gets the code CHI. Of several it is the one that is coded so
+    anyway, else the one with most main tiers; the others keep their codes, since two children under one code
+    would seem to talk to themselves. Without any it is whoever is coded CHI, which the manual reserves for it.
+
+    Raises:
+        Unreadable: not UTF-8, an HTML page, no @Begin, no @End (both are obligatory; without @End a file is cut
+            short), talk outside of them, no main tier that can be read. A file whose @Media says that it is
+            not transcribed is read, without utterances.
+    """
+    headers, tiers, stray = _split_lines(_framed_text(_decode(data)))
+    participants = _participants(headers)
+    counts = Counter(code for code, _ in tiers)
+    child, *others = _target_children(participants, counts)
+    speakers = {code: _speaker(code, child, participants) for code in counts if _SPEAKER_CODE.fullmatch(code)}
+    clean = _clean_tiers([tier for code, tier in tiers if code in speakers])
+    utterances: list[Utterance] = []
+    kept = empty = 0
+    for code, tier in tiers:
+        texts = clean.get(tier) if code in speakers else None
+        if texts:
+            kept += 1
+            speaker, role = speakers[code]
+            utterances.extend([Utterance(speaker, role, text) for text in texts])
+        elif texts is not None:
+            empty += 1
+    lines = len(tiers) + stray
+    if not kept + empty and not _is_untranscribed(headers):
+        raise Unreadable(f"none of its {lines} lines of talk can be read" if lines else "no utterances")
+    known = participants.get(child)
+    return Transcript(
+        child_name=known.name if known else "",
+        child_names=tuple(p.name for code in (child, *others) if (p := participants.get(code)) and p.name),
+        age_months=known.age_months if known else None,
+        utterances=utterances,
+        lines=lines,
+        kept=kept,
+        empty=empty,
+        lost=lines - kept - empty,
+    )
+
+
+def _decode(data: bytes) -> str:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable("not UTF-8 text") from error
+    if "\0" in text:
+        raise Unreadable("not UTF-8 text: it holds NUL characters")
+    if _HTML.match(text):
+        raise Unreadable("an HTML page (of a login?), no transcript")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _framed_text(text: str) -> str:
+    """The text up to @End (CHAT manual, "Obligatory Headers")."""
+    text = f"\n{text}"
+    begins = [match.start() for match in _BEGIN.finditer(text)]
+    if not begins:
+        raise Unreadable("no @Begin line")
+    end = _END.search(text)
+    if end is None:
+        raise Unreadable("no @End line: cut short? If it is complete, add the line")
+    if len(begins) > 1 or "\n*" in text[: begins[0]] or "\n*" in text[end.end() :]:
+        raise Unreadable("talk outside of @Begin and @End: two transcripts in one file?")
+    return text[: end.start()]
+
+
+def _split_lines(text: str) -> tuple[list[str], list[tuple[str, str]], int]:
+    """Headers, main tiers as (speaker code, rest), how many lines are of no tier.
+
+    The code is empty where a main tier has none. Continuation lines are joined to theirs; the parser would take
+    lines of no tier for such, and say nothing of main tiers without a code.
+    """
+    headers: list[str] = []
+    tiers: list[tuple[str, str]] = []
+    stray = 0
+    for line in text.replace("\n\t", " ").replace("\n ", " ").split("\n"):
+        kind = line[:1]
+        if kind == "*":
+            code, colon, tier = line[1:].partition(":")
+            tiers.append((code if colon else "", tier.strip()))
+        elif kind == "@":
+            headers.append(line)
+        elif kind != "%":
+            stray += bool(line.strip())
+    return headers, tiers, stray
+
+
+def _participants(headers: Iterable[str]) -> dict[str, _Participant]:
+    """Code -> participant, from @Participants and @ID; where the two disagree on a role, the first is right.
+
+    pylangacq takes the second of three names for a part of the role and knows no range of ages.
+    """
+    named: dict[str, list[str]] = {}
+    identified: dict[str, list[str]] = {}
+    for header in headers:
+        tag, _, value = header.partition(":")
+        if tag == "@Participants":
+            entries = [entry.split() for entry in value.split(",")]
+            named |= {entry[0]: entry[1:] for entry in entries if entry}
+        elif tag == "@ID" and len(fields := [field.strip() for field in value.split("|")]) > 7:
+            identified[fields[2]] = fields
+    participants = {}
+    for code in named | identified:
+        *names, role = named.get(code) or [""]
+        fields = identified.get(code, [""] * 8)
+        participants[code] = _Participant(
+            " ".join(names), role or fields[7] or _UNIDENTIFIED, _age_months(fields[3])
+        )
+    return participants
+
+
+def _age_months(field: str) -> float | None:
+    """`1;08.15`, `1;8.`, `1;08` or `2;` in months; of `2;03.14 - 2;04.01` the middle."""
+    ages = [tuple(int(number or 0) for number in age) for age in _AGE.findall(field)]
+    if not ages or any(months > 11 or days > 31 for _, months, days in ages):
+        return None
+    return round(sum(12 * years + months + days / _DAYS_A_MONTH for years, months, days in ages) / len(ages), 2)
+
+
+def _target_children(participants: dict[str, _Participant], tiers: Counter) -> list[str]:
+    """Codes of the target children, the one that becomes CHI first."""
+    codes = [code for code, participant in participants.items() if participant.role == TARGET_CHILD]
+    return sorted(codes, key=lambda code: (code != CHILD, -tiers[code])) or [CHILD]
+
+
+def _speaker(code: str, child: str, participants: dict[str, _Participant]) -> tuple[str, str]:
+    """Speaker code to write (letters and digits, eight at most; CHI is the target child's alone) and role."""
+    role = participants[code].role if code in participants else _UNIDENTIFIED
+    if code == child:
+        return CHILD, role
+    plain = re.sub(r"[^A-Za-z0-9]", "", code)[:8] or "UNK"
+    return _OTHER_CHILD if plain == CHILD else plain, role
+
+
+def _is_untranscribed(headers: Iterable[str]) -> bool:
+    return any(header.startswith("@Media:") and "notrans" in header for header in headers)
+
+
+def _clean_tiers(tiers: Iterable[str]) -> dict[str, list[str]]:
+    """Main tier -> its clean utterances; a tier that cannot be read is left out."""
+    # A quarter of all tiers stands in its transcript before.
+    originals = [tier for tier in dict.fromkeys(tiers) if len(tier) <= _LONGEST_TIER]
+    if not originals:
+        return {}
+    plain = _without_codes("\n".join(originals)).split("\n")
+    clean: dict[str, list[str]] = {}
+    coded = []
+    for original, tier in zip(originals, plain, strict=True):
+        if _PLAIN_TIER.fullmatch(tier):
+            clean[original] = _split_at_pauses(tier.split())
+        elif _is_sound(tier):
+            coded.append((original, tier))
+    for (original, _), tokens in zip(coded, _parse([tier for _, tier in coded]), strict=True):
+        if tokens is not None:
+            clean[original] = _split_at_pauses(tokens)
+    return clean
+
+
+def _without_codes(tiers: str) -> str:
+    """Main tiers, one a line, with only the codes that the parser must see, and pauses as words."""
+    if "\x15" in tiers:
+        tiers = _BULLET.sub(" ", tiers).replace("\x15", " ")
+    tiers = _TIMES.sub(" ", tiers)
+    if not tiers.isascii():
+        tiers = _OVERLAP_POINT.sub("", tiers.replace(_PAUSE_WORD, ""))
+    for _ in range(2):  # a code may quote another one
+        tiers = _CODE.sub(" ", tiers)
+    # The parser leaves [:: ] as it is, the replacement of a real word by the one that was meant.
+    tiers = tiers.replace("[::", "[:").replace("+<", " ")
+    tiers = _PAUSE_BEFORE_MARK.sub("", _PAUSE.sub(f" {_PAUSE_WORD} ", tiers))
+    return _JOINED_TERMINATOR.sub(r" \g<0>", tiers)
+
+
+def _is_sound(tier: str) -> bool:
+    """Whether brackets match; where they do not, it is unclear what is talk and what is a comment."""
+    brackets = "".join(_BRACKET.findall(tier)).replace("[]", "")
+    for _ in range(_DEEPEST_GROUP):
+        if not brackets:
+            return True
+        brackets = brackets.replace("<>", "")
+    return not brackets
+
+
+def _parse(tiers: list[str]) -> list[list[str] | None]:
+    """The parser's tokens of each main tier; None for one that it does not take."""
+    tokens = _tokens(tiers)
+    if len(tokens) == len(tiers):
+        return tokens
+    # One tier that the parser breaks on must not cost the whole transcript.
+    return [own[0] if len(own := _tokens([tier])) == 1 else None for tier in tiers]
+
+
+def _tokens(tiers: list[str]) -> list[list[str]]:
+    text = "".join(["@Begin\n", *[f"*{CHILD}:\t{tier}\n" for tier in tiers], "@End\n"])
+    try:
+        chat = pylangacq.CHAT.from_strs([text], parallel=False, strict=False, mor_tier=None, gra_tier=None)
+        return chat.words(by_utterance=True)
+    except BaseException as error:
+        # The parser's own defects come as pyo3_runtime.PanicException, which is no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
         return []
-    words = (_NOT_IN_WORDS.sub("", part).strip("-") for part in token.replace("+", "-").split("_"))
-    return [word for word in words if any(character.isalnum() for character in word)]
-
-
-def clean_terminator(token: str) -> str:
-    """Reduce a terminator to . ? ! (`+...` -> `.`, `+..?` -> `?`)."""
-    return "?" if "?" in token else "!" if "!" in token else "."
 
 
 def _split_at_pauses(tokens: list[str]) -> list[str]:
-    """The texts of one utterance's pieces; a piece that ends at a pause is closed by a full stop."""
-    *body, last = tokens
-    if any(character.isalnum() for character in last):
-        body, last = tokens, "."
+    """The texts of one main tier; a piece that ends at a pause is closed by a full stop."""
+    body, end = list(tokens), ""
+    while body and not clean_word(body[-1]):
+        end += body.pop()
+    end = clean_terminator(end)
+    if _PAUSE_WORD not in body:
+        text = _join(body)
+        return [f"{text} {end}"] if text else []
     pieces: list[list[str]] = [[]]
     for token in body:
         if token == _PAUSE_WORD:
             pieces.append([])
         else:
-            pieces[-1].extend(clean_word(token))
-    texts = []
-    ends = ["."] * (len(pieces) - 1) + [clean_terminator(last)]
-    for words, end in zip(pieces, ends, strict=True):
-        text = " ".join(words).strip(", ")
-        if count_words(text):
-            texts.append(f"{text} {end}")
-    if texts:
-        # A trailing pause must not cost a question its mark.
-        texts[-1] = f"{texts[-1][:-2]} {clean_terminator(last)}"
-    return texts
+            pieces[-1].append(token)
+    texts = [text for piece in pieces if (text := _join(piece))]
+    # The last one gets the tier's own mark, also where a pause stands before it.
+    return [f"{text} ." for text in texts[:-1]] + [f"{text} {end}" for text in texts[-1:]]
 
 
-def read_chat(data: bytes) -> Transcript:
-    """Parse one CHAT file.
+def _join(tokens: list[str]) -> str:
+    """Tokens as the text of their words, without commas at its ends and after another comma."""
+    text = " ".join(filter(None, map(clean_word, tokens)))
+    if "," not in text:
+        return text
+    parts = (part.strip() for part in text.split(","))
+    return " , ".join(part for part in parts if part)
 
-    Raises:
-        Unreadable: not UTF-8, no `@Begin`, refused by the parser, or without a single utterance.
+
+@lru_cache(maxsize=1 << 17)
+def clean_word(token: str) -> str:
+    """One token of the parser as plain words joined by spaces; empty where nothing is left, a comma as it is.
+
+    Special-form marks, lengthening, stress and CA marks go, compounds and words joined by `_` are parted, and
+    unintelligible words (xxx, yyy, www, also inflected) go (CHAT manual, "Words" and "CA Coding").
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Unreadable("not UTF-8 text") from error
-    if "@Begin" not in text:
-        raise Unreadable("no @Begin line")
-    text = _PAUSE.sub(f" {_PAUSE_WORD} ", _BULLET.sub("", text))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            chat = pylangacq.CHAT.from_strs([text], parallel=False, strict=False, mor_tier=None, gra_tier=None)
-            (headers,) = chat.headers()
-            parsed = chat.utterances()
-    except (OSError, ValueError) as error:
-        raise Unreadable(f"the parser refuses it: {' '.join(str(error).split())[:200]}") from error
-    roles = {participant.code: participant.role or "Unidentified" for participant in headers.participants}
-    children = [participant for participant in headers.participants if participant.role == TARGET_CHILD]
-    utterances, empty = [], 0
-    for utterance in parsed:
-        tokens = [token.word for token in utterance.tokens or []]
-        texts = _split_at_pauses(tokens) if tokens else []
-        empty += not texts
-        role = roles.get(utterance.participant, "Unidentified")
-        speaker = CHILD if role == TARGET_CHILD else utterance.participant
-        utterances.extend(Utterance(speaker, role, clean) for clean in texts)
-    if not utterances and not empty:
-        raise Unreadable("no utterances")
-    child = children[0] if children else None
-    return Transcript(
-        child_name=(child.name or "") if child else "",
-        age_months=round(child.age.in_months(), 2) if child and child.age else None,
-        utterances=utterances,
-        empty=empty,
-    )
+    if token == ",":
+        return token
+    token = _SEGMENT_REPETITION.sub("", _AFTER_WORD.sub("", unicodedata.normalize("NFC", token)))
+    words = (_letters(part) for part in _BETWEEN_WORDS.split(token.translate(_PLAINER)))
+    return " ".join(word for word in words if word and not _UNINTELLIGIBLE.match(word))
+
+
+def _letters(part: str) -> str:
+    """A word without what is no letter (with its combining marks), digit, inner hyphen or apostrophe."""
+    word = "".join(c for c in part if c.isalnum() or c in "'-" or unicodedata.category(c) in ("Mn", "Mc"))
+    word = re.sub("''+", "", word).strip("-")
+    if word.startswith("'") and word.endswith("'"):
+        word = word.strip("'-")
+    return word if any(c.isalnum() for c in word) else ""
+
+
+def clean_terminator(token: str) -> str:
+    """Reduce a terminator to . ? ! (`+...` -> `.`, `+..?` -> `?`; CHAT manual, "Utterance Terminators")."""
+    return "?" if "?" in token else "!" if "!" in token else "."
