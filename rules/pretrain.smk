@@ -1,8 +1,14 @@
 """Pre-training, a rule for every row of the table of models that has the method.
 
-Needs: triplets of the pretrain and validation parts, the tokenizer.
+Needs: triplets of the pretrain and validation parts and, where a row mixes them in, of adults; the tokenizer.
 Makes: models/{run}/seed{seed}/{checkpoint}/ for every checkpoint of the row, settings.yaml, log.csv.
 """
+
+
+def adult_dialogue(row):
+    """The triplets of adults, where the row mixes them in."""
+    return {"adult": ADULT_TRIPLETS} if row.adult_share else {}
+
 
 for run, row in rows(CONFIG.models, "method", "pretrain").items():
 
@@ -10,6 +16,7 @@ for run, row in rows(CONFIG.models, "method", "pretrain").items():
         name:
             f"pretrain_{run}"
         input:
+            **adult_dialogue(row),
             train=f"{RESULTS}/corpus/triplets/pretrain.parquet",
             validation=f"{RESULTS}/corpus/triplets/validation.parquet",
             tokenizer=f"{RESULTS}/tokenizer",

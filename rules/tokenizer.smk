@@ -7,7 +7,8 @@ Makes: tokenizer/, a Hugging Face tokenizer folder.
 
 rule tokenizer:
     input:
-        **{part: f"{RESULTS}/corpus/triplets/{part}.parquet" for part in PARTS},
+        **TRIPLETS,
+        **({"adult": ADULT_TRIPLETS} if CONFIG.adult_dialogue.path else {}),
     output:
         directory(f"{RESULTS}/tokenizer"),
     log:

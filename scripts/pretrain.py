@@ -13,7 +13,7 @@ from babylogue.model.batches import tokenise
 from babylogue.model.device import prepare_device
 from babylogue.model.pretrain import pretrain
 from babylogue.model.settings import PretrainSettings
-from babylogue.model.texts import training_texts
+from babylogue.model.texts import mix_in_adults, training_texts
 from babylogue.provenance import write_settings
 
 
@@ -21,9 +21,12 @@ def main(job):
     device = prepare_device(job.threads)
     settings, seed = PretrainSettings(**job.params.settings), int(job.wildcards.seed)
     tokenizer = AutoTokenizer.from_pretrained(job.input.tokenizer)
+    triplets = pd.read_parquet(job.input.train)
+    if settings.adult_share:
+        triplets = mix_in_adults(triplets, pd.read_parquet(job.input.adult), settings.adult_share)
     train, validation = (
-        tokenise(*training_texts(pd.read_parquet(triplets), settings.text), tokenizer, settings.row_tokens)
-        for triplets in (job.input.train, job.input.validation)
+        tokenise(*training_texts(table, settings.text), tokenizer, settings.row_tokens)
+        for table in (triplets, pd.read_parquet(job.input.validation))
     )
     log = pretrain(
         tokenizer,

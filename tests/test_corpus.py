@@ -3,46 +3,77 @@
 import shutil
 import zipfile
 
-import numpy as np
 import pandas as pd
 import pytest
 
+from babylogue.dialogue import count_words, words
 from babylogue.errors import UserError
+from babylogue.transcripts import triplets
 from babylogue.transcripts.children import child_key, join_unnamed
+from babylogue.transcripts.copies import find_copies
 from babylogue.transcripts.corpus import read_corpus
+from babylogue.transcripts.exchanges import CHILD_ROLES
 from babylogue.transcripts.settings import PARTS, SplitSettings, TripletSettings
 from babylogue.transcripts.sources import find_archives
 from babylogue.transcripts.splits import split_by_child
 from babylogue.transcripts.statistics import corpus_statistics
+from babylogue.transcripts.tables import Rows
 from babylogue.transcripts.toy.corpora import write_toy_transcripts
 from babylogue.transcripts.toy.settings import ToySettings
 from babylogue.transcripts.triplets import cut_triplets
+
+NO_COPIES = pd.DataFrame({"first": [], "second": []}, dtype=object)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("transcripts")
-    write_toy_transcripts(folder, ToySettings(words=8000, children=8, transcripts_per_child=2))
+    write_toy_transcripts(folder, ToySettings(words=25_000, children=8, transcripts_per_child=2))
     return folder
 
 
 def read(root, tmp_path, **options):
     options = {"max_rejected_share": 0.5, "processes": 2} | options
-    counts = read_corpus(find_archives(root), root, tmp_path / "u.parquet", tmp_path / "r.csv", **options)
-    return counts, pd.read_parquet(tmp_path / "u.parquet"), pd.read_csv(tmp_path / "r.csv")
+    files = [tmp_path / name for name in ("u.parquet", "t.parquet", "r.csv")]
+    counts = read_corpus(find_archives(root), root, *files, **options)
+    return counts, pd.read_parquet(files[0]), pd.read_csv(files[2])
 
 
 @pytest.fixture(scope="module")
-def utterances(folder, tmp_path_factory):
-    return read(folder, tmp_path_factory.mktemp("corpus"))[1]
+def corpus(folder, tmp_path_factory):
+    """The folder that the toy transcripts are read into."""
+    corpus = tmp_path_factory.mktemp("corpus")
+    read(folder, corpus)
+    return corpus
 
 
 @pytest.fixture(scope="module")
-def split(utterances):
-    transcripts = utterances.groupby("transcript").agg(
-        corpus=("corpus", "first"), child=("child", "first"), words=("words", "sum")
-    )
-    return split_by_child(transcripts.reset_index(), SplitSettings())
+def utterances(corpus):
+    return pd.read_parquet(corpus / "u.parquet")
+
+
+@pytest.fixture(scope="module")
+def transcripts(corpus):
+    return pd.read_parquet(corpus / "t.parquet")
+
+
+@pytest.fixture(scope="module")
+def split(transcripts):
+    return split_by_child(transcripts, NO_COPIES, SplitSettings())
+
+
+@pytest.fixture
+def cut(corpus, split, tmp_path):
+    """A function from settings to the triplets of every part."""
+
+    def run(settings=None, splitting=None, parts=PARTS):
+        files = {part: tmp_path / f"{part}.parquet" for part in parts}
+        cut_triplets(
+            corpus / "u.parquet", split, files, settings or TripletSettings(), splitting or SplitSettings()
+        )
+        return {part: pd.read_parquet(file) for part, file in files.items()}
+
+    return run
 
 
 def test_folder_and_zips_of_it_read_alike(folder, utterances, tmp_path):
@@ -128,14 +159,51 @@ def test_no_child_is_in_two_parts(split):
     assert set(split["part"]) == set(PARTS)
 
 
-def test_no_exchange_of_the_test_children_was_seen_in_pretraining(utterances, split):
-    parts = cut_triplets(utterances, split, TripletSettings(), SplitSettings())
-    assert not set(parts["test"]["transcript"]) & set(parts["pretrain"]["transcript"])
+def exchanges(triplets: pd.DataFrame) -> set[tuple[str, str]]:
+    """Caregiver's turn and child's reply, case apart, of every triplet, found the slow way."""
+    return {
+        (turns[i].lower(), turns[i + 1].lower())
+        for speakers, roles, turns in zip(triplets["speakers"], triplets["roles"], triplets["turns"], strict=True)
+        for i in (0, 1)
+        if speakers[i + 1] == "CHI" and speakers[i] != "CHI" and roles[i] not in CHILD_ROLES
+    }
+
+
+@pytest.mark.parametrize("merge_turns", [False, True])
+def test_no_exchange_of_the_test_part_was_seen_in_training(corpus, split, cut, tmp_path, merge_turns):
+    settings = TripletSettings(merge_turns=merge_turns)
+    parts = cut(settings)
     assert not set(parts["test"]["child"]) & set(parts["pretrain"]["child"])
+    seen = exchanges(parts["pretrain"]) | exchanges(parts["tune"])
+    assert exchanges(parts["test"])
+    assert not exchanges(parts["test"]) & seen
+    # Nothing but what was seen is left out: without training parts the test part is whole.
+    counts = cut_triplets(
+        corpus / "u.parquet", split, {"test": tmp_path / "whole.parquet"}, settings, SplitSettings()
+    )
+    whole = pd.read_parquet(tmp_path / "whole.parquet")
+    fresh = [not exchanges(whole.iloc[[row]]) & seen for row in range(len(whole))]
+    assert 0 < sum(fresh) < len(whole)
+    assert whole[fresh]["turns"].map(list).tolist() == parts["test"]["turns"].map(list).tolist()
+    assert counts["test"]["left_out_as_seen"] == 0
 
 
-def test_triplets_keep_their_rules(utterances, split):
-    parts = cut_triplets(utterances, split, TripletSettings(), SplitSettings())
+def test_order_and_memory_do_not_hang_on_the_buckets(cut, monkeypatch):
+    whole = cut()
+    monkeypatch.setattr(triplets, "ROWS_PER_BUCKET", 100)
+    for part, table in cut().items():
+        pd.testing.assert_frame_equal(table, whole[part])
+
+
+def test_ages_outside_the_range_are_left_out(cut, utterances):
+    middle = float(utterances["age_months"].median())
+    young, old = cut(TripletSettings(max_age_months=middle)), cut(TripletSettings(min_age_months=middle + 0.01))
+    assert max(table["age_months"].max() for table in young.values()) <= middle
+    assert min(table["age_months"].min() for table in old.values() if len(table)) > middle
+
+
+def test_triplets_keep_their_rules(utterances, cut):
+    parts = cut()
     texts = utterances.groupby("transcript")["text"].agg(list)
     for table in parts.values():
         assert (table["words"] >= 5).all()
@@ -145,45 +213,120 @@ def test_triplets_keep_their_rules(utterances, split):
             assert any(whole[i : i + 3] == list(row["turns"]) for i in range(len(whole)))
 
 
-def test_disjoint_triplets_share_no_utterance(utterances, split):
-    parts = cut_triplets(utterances, split, TripletSettings(stride=3), SplitSettings())
+def test_disjoint_triplets_share_no_utterance(utterances, cut):
+    parts = cut(TripletSettings(stride=3))
     total = sum(len(table) for table in parts.values())
     assert 3 * total <= len(utterances)
-    sliding = cut_triplets(utterances, split, TripletSettings(stride=1), SplitSettings())
+    sliding = cut(TripletSettings(stride=1))
     assert sum(len(table) for table in sliding.values()) > 2 * total
 
 
-def test_budget_is_exact_to_the_triplet(utterances, split):
-    table = cut_triplets(utterances, split, TripletSettings(pretrain_words=1000), SplitSettings())["pretrain"]
-    words = table["words"].to_numpy()
-    assert words.sum() >= 1000 > words[:-1].sum()
+@pytest.mark.parametrize("rows_per_bucket", [100, 100_000])
+def test_budget_is_exact_to_the_triplet(cut, monkeypatch, rows_per_bucket):
+    monkeypatch.setattr(triplets, "ROWS_PER_BUCKET", rows_per_bucket)
+    table = cut(TripletSettings(pretrain_words=1000))["pretrain"]
+    spoken = table["words"].to_numpy()
+    assert spoken.sum() >= 1000 > spoken[:-1].sum()
 
 
-def test_merged_turns_alternate(utterances, split):
-    parts = cut_triplets(utterances, split, TripletSettings(merge_turns=True), SplitSettings())
+def test_merged_turns_alternate(cut):
+    parts = cut(TripletSettings(merge_turns=True))
     for speakers in parts["pretrain"]["speakers"]:
         assert speakers[0] != speakers[1] != speakers[2]
 
 
-def test_split_by_triplet_mixes_children(utterances, split):
-    settings = SplitSettings(by="triplet")
-    parts = cut_triplets(utterances, split, TripletSettings(), settings)
+def test_split_by_triplet_mixes_children(cut):
+    parts = cut(splitting=SplitSettings(by="triplet"))
     assert set(parts["test"]["child"]) & set(parts["pretrain"]["child"])
 
 
-def test_statistics_add_up(utterances, split):
-    parts = cut_triplets(utterances, split, TripletSettings(), SplitSettings())
-    statistics = corpus_statistics({}, utterances, parts)
-    assert sum(corpus["utterances"] for corpus in statistics["corpora"].values()) == len(utterances)
-    assert sum(role["words"] for role in statistics["roles"].values()) == utterances["words"].sum()
-    assert sum(part["transcripts"] for part in statistics["parts"].values()) <= utterances["transcript"].nunique()
-    assert sum(part["children"] for part in statistics["parts"].values()) == split["child"].nunique()
-    assert np.isclose(
-        sum(part["words"] for part in statistics["parts"].values()), sum(t["words"].sum() for t in parts.values())
+def test_statistics_add_up(corpus, utterances, transcripts, split, cut, tmp_path, monkeypatch):
+    monkeypatch.setattr("babylogue.transcripts.statistics._BATCH_ROWS", 500)
+    parts = cut()
+    files = {part: tmp_path / f"{part}.parquet" for part in PARTS}
+    statistics = corpus_statistics({}, transcripts, corpus / "u.parquet", files, {"test": 3})
+    for table in ("corpora", "roles", "ages"):
+        assert sum(row["utterances"] for row in statistics[table].values()) == len(utterances)
+        assert sum(row["words"] for row in statistics[table].values()) == utterances["words"].sum()
+    assert sum(row["transcripts"] for row in statistics["corpora"].values()) == len(transcripts)
+    for role, own in utterances.groupby("role"):
+        said = {word for text in own["text"] for word in words(text)}
+        assert statistics["roles"][role]["types"] == len(said)
+    assert list(statistics["ages"]) == sorted(statistics["ages"], key=int)
+    for part, table in parts.items():
+        row = statistics["parts"][part]
+        assert (row["triplets"], row["words"]) == (len(table), table["words"].sum())
+        assert row["children"] == table["child"].nunique()
+        assert row["types"] == len({word for turns in table["turns"] for turn in turns for word in words(turn)})
+    assert statistics["parts"]["test"]["left_out_as_seen"] == 3
+
+
+def test_transcripts_add_up_to_utterances(utterances, transcripts):
+    by_transcript = utterances.groupby("transcript", sort=False)
+    assert transcripts["transcript"].tolist() == list(by_transcript.groups)
+    assert transcripts["words"].tolist() == by_transcript["words"].sum().tolist()
+    assert utterances["words"].tolist() == utterances["text"].map(count_words).tolist()
+    assert transcripts["utterances"].tolist() == by_transcript.size().tolist()
+    assert (transcripts["lines"] == transcripts[["kept", "empty", "lost"]].sum(axis=1)).all()
+    assert transcripts["empty"].sum() > 0
+
+
+def recordings(*said: tuple[str, str, list[str]]) -> pd.DataFrame:
+    """Transcripts of these names and children, each with its utterances."""
+    rows = Rows()
+    for name, child, texts in said:
+        rows.add(
+            (name, "Made", child, 30.0),
+            ["MOT"] * len(texts),
+            ["Mother"] * len(texts),
+            texts,
+            kept=len(texts),
+            empty=0,
+        )
+    return rows.tables()[1].to_pandas()
+
+
+def talk(topic: str, count: int) -> list[str]:
+    return [f"now the {topic} number {number} comes along ." for number in range(count)]
+
+
+def test_copies_are_found_whole_and_in_part_whatever_their_case():
+    transcripts = recordings(
+        ("one", "Made/ann", talk("boat", 40) + ["yes ."] * 50),
+        ("two", "Made/bob", [text.upper() for text in talk("boat", 40)[10:30]] + talk("cow", 15)),
+        ("three", "Made/cat", talk("cow", 60)),
+        ("four", "Made/dan", talk("duck", 60) + talk("boat", 6) + ["yes ."] * 50),
     )
+    copies = find_copies(transcripts)
+    assert copies[["first", "second", "shared"]].to_numpy().tolist() == [["one", "two", 20]]
+    assert copies["share"].tolist() == [pytest.approx(20 / 35)]
+
+
+def test_what_many_say_makes_no_copies():
+    book = talk("bear", 30)
+    transcripts = recordings(*((f"child{number:02}", f"Made/{number}", book) for number in range(12)))
+    assert find_copies(transcripts).empty
+    assert len(find_copies(transcripts.head(3))) == 3
+
+
+def test_children_with_copied_transcripts_go_together():
+    names = [f"t{number}" for number in range(8)]
+    transcripts = pd.DataFrame({"transcript": names, "corpus": "A", "child": [f"A/{name}" for name in "abcdefgh"]})
+    transcripts["words"] = 10
+    transcripts["other_children"] = [[], [], ["A/h"], [], [], [], [], []]
+    # b-g directly, g-d by way of g: three children of one family.
+    copies = pd.DataFrame({"first": ["t1", "t3"], "second": ["t6", "t6"]})
+    split = split_by_child(transcripts, copies, SplitSettings()).set_index("child")
+    assert split.loc[["A/b", "A/d", "A/g"], "family"].tolist() == ["A/b"] * 3
+    assert split.loc[["A/b", "A/d", "A/g"], "part"].nunique() == 1
+    # c and h were recorded together.
+    assert split.loc["A/h", "family"] == "A/c"
+    assert split["family"].nunique() == 5
+    assert set(split["part"]) == set(PARTS)
 
 
 def test_too_few_children_is_one_clear_line():
     transcripts = pd.DataFrame({"transcript": ["a"], "corpus": ["A"], "child": ["A/a"], "words": [9]})
+    transcripts["other_children"] = [[]]
     with pytest.raises(UserError, match="1 children cannot fill 4 parts"):
-        split_by_child(transcripts, SplitSettings())
+        split_by_child(transcripts, NO_COPIES, SplitSettings())

@@ -7,11 +7,12 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from babylogue.errors import UserError
 from babylogue.model.architecture import build_model
 from babylogue.model.batches import epoch_batches, pack, tokenise
 from babylogue.model.pretrain import learning_rate, loss_of_batch, pretrain
 from babylogue.model.settings import ArchitectureSettings, PretrainSettings, checkpoint_name
-from babylogue.model.texts import training_texts
+from babylogue.model.texts import mix_in_adults, training_texts
 from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
 from babylogue.tokenizer.settings import TokenizerSettings
 
@@ -76,6 +77,17 @@ def test_packing_never_overfills_and_wastes_little():
     assert sorted(index for row in rows for index in row) == list(range(1000))
     assert max(lengths[row].sum() for row in rows) <= 128
     assert lengths.sum() / (128 * len(rows)) > 0.97
+
+
+def test_adults_take_their_share_of_the_words_and_no_more(triplets):
+    adult = triplets.assign(speakers=[["ANN", "BEN", "ANN"]] * len(triplets))
+    mixed = mix_in_adults(triplets, adult, 0.25)
+    of_adults = mixed["speakers"].map(lambda speakers: speakers[0] == "ANN")
+    longest = triplets["words"].max()
+    assert abs(mixed["words"].sum() - triplets["words"].sum()) < 2 * longest
+    assert abs(mixed["words"][of_adults].sum() - 0.25 * triplets["words"].sum()) < longest
+    with pytest.raises(UserError, match=r"adult_dialogue\.path: its triplets have .* adult_share 0\.5 of"):
+        mix_in_adults(triplets, adult.head(20), 0.5)
 
 
 def test_packed_and_unpacked_texts_give_the_same_loss(texts, tokenizer):

@@ -28,10 +28,13 @@ LOGS = {
         {"step": [0, 1], "reward_mean": [0.1, 0.2], "kl_full": [0.0, 0.4], "held_out_accuracy": [60.0, np.nan]}
     ),
 }
-PART = {"transcripts": 3, "children": 2, "triplets": 1234, "words": 9876, "types": 55}
+PART = {"transcripts": 3, "children": 2, "triplets": 1234, "words": 9876, "types": 55, "left_out_as_seen": 7}
+SAID = {"utterances": 40, "words": 200, "types": 30}
 STATISTICS = {
     "files": {"files": 4, "read": 3, "rejected": 1},
-    "corpora": {"Invented": {"transcripts": 3, "children": 2, "utterances": 40, "words": 200}},
+    "corpora": {"Invented": {"transcripts": 3, "children": 2, **SAID}},
+    "roles": {"Target_Child": SAID, "Mother": SAID},
+    "ages": {"2": SAID, "unknown": SAID},
     "parts": {"pretrain": PART, "test": PART},
 }
 
@@ -204,7 +207,9 @@ def test_page_has_every_score_and_says_what_is_missing():
     baselines = page.table("Accuracy of shallow baselines")
     assert baselines["bigram"] == ["reply alone", "50.6 [48.0, 66.0]"]
     assert baselines["word_crosses"][0] == "prompt and reply"
-    assert page.table("Corpus by part")["pretrain"][-2:] == ["9,876", "55"]
+    assert page.table("Corpus by part")["pretrain"][-3:] == ["9,876", "55", "7"]
+    assert page.table("Utterances by the speaker's role")["Target Child"] == ["40", "200", "30"]
+    assert list(page.table("Utterances by the target child's age in years")) == ["Ages", "2", "unknown"]
     assert page.table("Models")["dpo_natural"] == ["dpo", "base, final", "pairs natural", ""]
     assert page.table("dialogue_words: the numbers")["base"][0] == "100,010"
 

@@ -244,6 +244,45 @@ def test_changed_benchmark_file_reruns_that_suites_scores(edited):
     assert planned == {"suite": ["results/suites/zorro.parquet"], "score": [targets[0]]}
 
 
+@pytest.mark.parametrize(
+    ("source", "rule", "made"),
+    [
+        ({"source": "talkbank", "talkbank": {"corpora": ["Eng-NA/Brown"]}}, "talkbank", "talkbank.json"),
+        (
+            {"source": "childes_db", "childes_db": {"version": "1.4", "collections": ["Eng-NA"]}},
+            "childes_db",
+            "childes_db.parquet",
+        ),
+    ],
+)
+def test_sources_that_are_downloaded(project, source, rule, made):
+    project.write("source.yaml", yaml.safe_dump({"transcripts": source}))
+    target = "results/corpus/triplets/pretrain.parquet"
+    planned = project.planned("--configfile", "source.yaml", "--", target)
+    assert set(planned) == {rule, "utterances", "split", "triplets"}
+    assert planned[rule] == [f"results/transcripts/{made}"]
+
+
+def test_adult_dialogue_is_read_and_mixed_in_where_a_row_asks(project):
+    folder = project.folder / "adults/Made"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "one.cha").write_text("@UTF8\n@Begin\n@End\n")
+    overlay = {
+        "adult_dialogue": {"path": "adults"},
+        "models": {"base_adult": {"method": "pretrain", "adult_share": 0.5}},
+    }
+    project.write("adult.yaml", yaml.safe_dump(overlay))
+    planned = project.planned("--configfile", "adult.yaml", "--", "results/models/base_adult/seed0/final")
+    assert set(planned) == {
+        "toy_transcripts", "utterances", "split", "triplets", "adult_triplets", "tokenizer", "pretrain_base_adult",
+    }  # fmt: skip
+    assert len(planned["utterances"]) == 2
+    (folder / "one.cha").unlink()
+    done = project.snakemake("--dry-run", "--configfile", "adult.yaml", check=False)
+    assert "adult_dialogue.path: adults has no .cha file and no .zip" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_age_of_acquisition_is_fitted_to_all_checkpoints_of_a_run(edited):
     folder = "mirror/evaluation_data/full_eval/cdi_childes"
     contexts = {word: [{"context": "where is the"}, {"context": "I want a"}] for word in ("dog", "ball", "spoon")}

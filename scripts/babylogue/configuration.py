@@ -20,7 +20,7 @@ from .suites.registry import NAMES as SUITES
 from .suites.settings import SuiteSettings
 from .teacher.settings import JudgeSettings, PublishedModel, RepliesSettings
 from .tokenizer.settings import TokenizerSettings
-from .transcripts.settings import SplitSettings, TranscriptSettings, TripletSettings
+from .transcripts.settings import AdultDialogueSettings, SplitSettings, TranscriptSettings, TripletSettings
 
 METHODS = ("pretrain", "dpo", "ppo")
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -118,6 +118,8 @@ class Configuration(Settings):
     """Every model is trained once with each."""
     transcripts: TranscriptSettings = TranscriptSettings()
     """Where transcripts come from."""
+    adult_dialogue: AdultDialogueSettings = AdultDialogueSettings()
+    """Dialogue between adults, mixed into the pre-training of rows with an `adult_share`."""
     split: SplitSettings = SplitSettings()
     """How children are divided into parts."""
     triplets: TripletSettings = TripletSettings()
@@ -201,6 +203,8 @@ class Configuration(Settings):
 
     def _check_models(self) -> None:
         for name, row in self.models.items():
+            if isinstance(row, PretrainRow) and row.adult_share and not self.adult_dialogue.path:
+                raise ValueError(f"models.{name}.adult_share: needs adult_dialogue.path, a folder of transcripts")
             if isinstance(row, DPORow):
                 if row.pairs not in self.pairs:
                     raise ValueError(

@@ -35,6 +35,8 @@ class PretrainSettings(Settings):
 
     text: Literal["triplets", "sentences"] = "triplets"
     """triplets: three turns a text. sentences: the turns of the same triplets, each a text of its own."""
+    adult_share: float = Field(0.0, ge=0, lt=1)
+    """Share of the words that are dialogue between adults (`adult_dialogue.path`), in place of child dialogue."""
     architecture: ArchitectureSettings = ArchitectureSettings()
     """The model's shape."""
     words: int = Field(300_000, gt=0)

@@ -5,6 +5,26 @@ from typing import Literal
 import pandas as pd
 
 from ..dialogue import count_words, write_turn, write_turns
+from ..errors import UserError
+
+
+def mix_in_adults(triplets: pd.DataFrame, adult: pd.DataFrame, share: float) -> pd.DataFrame:
+    """`triplets` with a `share` of their words replaced by triplets of adults: as many words in all.
+
+    Of either table the first are taken; both stand in random order. Raises UserError where the adults have too few
+    words.
+    """
+    budget = int(triplets["words"].sum())
+    if (there := int(adult["words"].sum())) < share * budget:
+        raise UserError(
+            f"adult_dialogue.path: its triplets have {there:,} words, and adult_share {share} of {budget:,} words "
+            "asks for more; add transcripts or lower the share"
+        )
+    return pd.concat([_first_words(triplets, (1 - share) * budget), _first_words(adult, share * budget)])
+
+
+def _first_words(triplets: pd.DataFrame, words: float) -> pd.DataFrame:
+    return triplets[triplets["words"].cumsum() - triplets["words"] < words]
 
 
 def training_texts(triplets: pd.DataFrame, form: Literal["triplets", "sentences"]) -> tuple[list[str], list[int]]:

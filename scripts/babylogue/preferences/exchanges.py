@@ -4,12 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..dialogue import CHILD, count_words, terminator
-
-# CHAT roles of children other than the target child; their turns are no caregiver's.
-CHILD_ROLES = (
-    "Target_Child", "Child", "Brother", "Sister", "Sibling", "Playmate", "Cousin", "Friend", "Student",
-    "Boy", "Girl",
-)  # fmt: skip
+from ..transcripts.exchanges import CHILD_ROLES
 
 
 def find_exchanges(triplets: pd.DataFrame) -> pd.DataFrame:

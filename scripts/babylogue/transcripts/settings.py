@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ..settings import Settings
+from .childes_db.settings import ChildesDbSettings
+from .talkbank.settings import TalkBankSettings
 from .toy.settings import ToySettings
 
 PARTS = ("pretrain", "tune", "validation", "test")
@@ -13,10 +15,15 @@ PARTS = ("pretrain", "tune", "validation", "test")
 class TranscriptSettings(Settings):
     """The source of the transcripts."""
 
-    source: Literal["toy", "local"] = "toy"
-    """toy: generated talk, no download. local: .cha files and zips of them below `path`."""
+    source: Literal["toy", "local", "talkbank", "childes_db"] = "toy"
+    """toy: generated talk. local: .cha files and zips of them below `path`. talkbank: zips of CHILDES, downloaded
+    with your login. childes_db: its tables on Redivis, by version."""
     path: str | None = None
     """Folder of the local source."""
+    talkbank: TalkBankSettings | None = None
+    """What the source talkbank downloads."""
+    childes_db: ChildesDbSettings | None = None
+    """What the source childes_db fetches."""
     max_rejected_share: float = Field(0.05, ge=0, le=1)
     """The run stops when a larger share of the files cannot be read."""
     toy: ToySettings = ToySettings()
@@ -26,7 +33,18 @@ class TranscriptSettings(Settings):
     def _path_fits_source(self):
         if (self.source == "local") != (self.path is not None):
             raise ValueError("source 'local' needs `path`, the folder of transcripts; other sources have none")
+        if self.source == "talkbank" and self.talkbank is None:
+            raise ValueError("source 'talkbank' needs `talkbank: {corpora: [...]}`, what is to be downloaded")
+        if self.source == "childes_db" and self.childes_db is None:
+            raise ValueError("source 'childes_db' needs `childes_db: {version: \"1.4\", collections: [...]}`")
         return self
+
+
+class AdultDialogueSettings(Settings):
+    """Transcripts of adults who talk to each other, which pre-training can mix in."""
+
+    path: str | None = None
+    """Folder of .cha files and of zips of them; null: none."""
 
 
 class SplitSettings(Settings):
@@ -70,6 +88,8 @@ class TripletSettings(Settings):
     """Roles whose utterances are left out."""
     pretrain_words: int | None = Field(None, gt=0)
     """Budget of the pretrain part in lexical words, overlaps of sliding triplets counted; null: all of it."""
+    min_age_months: float | None = Field(None, gt=0)
+    """Transcripts of younger target children are left out; null: none. A child of unknown age stays."""
     max_age_months: float | None = Field(None, gt=0)
     """Transcripts of older target children are left out; null: none."""
     seed: int = 0

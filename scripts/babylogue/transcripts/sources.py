@@ -2,8 +2,8 @@
 
 import zipfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import UserError
@@ -11,16 +11,43 @@ from ..errors import UserError
 _MAX_FILE_BYTES = 50_000_000  # the largest transcript of CHILDES has some 2 MB
 
 
+class Damaged(Exception):
+    """Why a file cannot be taken out of its zip."""
+
+
 @dataclass(frozen=True)
 class SourceFile:
-    """One transcript before it is read."""
+    """Where one transcript lies; nothing of it is read yet."""
 
     transcript: str
     """Its path below the source with the corpus in front: `Brown/Adam/adam01`."""
     corpus: str
-    data: bytes
+    archive: Path
+    """The zip that it is in, or the .cha file itself."""
+    member: str | None = None
+    """Its name in the zip."""
     damage: str = ""
-    """Why there are no data: the zip, or this member of it, is damaged."""
+    """What is wrong with it before it is read: the zip is damaged, or it is there twice."""
+
+    def read(self) -> bytes:
+        """Its bytes. Raises Damaged if the zip, or this member of it, cannot be read."""
+        if self.damage:
+            raise Damaged(self.damage)
+        try:
+            if self.member is None:
+                return self.archive.read_bytes()
+            zipped = _open(self.archive)
+            if (size := zipped.getinfo(self.member).file_size) > _MAX_FILE_BYTES:
+                raise Damaged(f"{size:,} bytes is no transcript")
+            return zipped.read(self.member)
+        except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError) as error:
+            raise Damaged(f"it cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _open(archive: Path) -> zipfile.ZipFile:
+    """Files of one zip are read one after the other; its list of members is long."""
+    return zipfile.ZipFile(archive)
 
 
 def find_archives(folder: str | Path) -> list[Path]:
@@ -31,12 +58,12 @@ def find_archives(folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"transcripts.path: no folder {folder}; put CHAT files or TalkBank zips there, or link it")
+        raise UserError(f"no folder {folder}; put CHAT files or TalkBank zips there, or link it")
     found = sorted(
         path for path in folder.rglob("*") if path.suffix.lower() in (".zip", ".cha") and path.is_file()
     )
     if not found:
-        raise UserError(f"transcripts.path: {folder} has no .cha file and no .zip")
+        raise UserError(f"{folder} has no .cha file and no .zip")
     return found
 
 
@@ -54,29 +81,18 @@ def _name(inner: Path, corpus: str) -> str:
     return (inner if inner.parts[0] == corpus else Path(corpus) / inner).as_posix()
 
 
-def read_archive(archive: Path, root: Path) -> Iterator[SourceFile]:
+def list_archive(archive: Path, root: Path) -> list[SourceFile]:
     """The transcripts of a zip in the order of their names, or the one of a .cha file.
 
-    A damaged zip, and a damaged, encrypted or far too large member of one, come as files with `damage`.
+    A zip that cannot be opened comes as one file with `damage`.
     """
     corpus = corpus_of(archive, root)
     if archive.suffix.lower() == ".cha":
-        yield SourceFile(_name(archive.relative_to(root), corpus), corpus, archive.read_bytes())
-        return
+        return [SourceFile(_name(archive.relative_to(root), corpus), corpus, archive)]
     try:
         with zipfile.ZipFile(archive) as zipped:
-            for member in sorted(zipped.infolist(), key=lambda member: member.filename):
-                if not member.is_dir() and member.filename.lower().endswith(".cha"):
-                    yield _read_member(zipped, member, corpus)
+            names = sorted(name for name in zipped.namelist() if name.lower().endswith(".cha"))
     except (zipfile.BadZipFile, OSError) as error:
-        yield SourceFile(archive.relative_to(root).as_posix(), corpus, b"", f"not a readable zip: {error}")
-
-
-def _read_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, corpus: str) -> SourceFile:
-    name = _name(Path(member.filename), corpus)
-    if member.file_size > _MAX_FILE_BYTES:
-        return SourceFile(name, corpus, b"", f"{member.file_size:,} bytes is no transcript")
-    try:
-        return SourceFile(name, corpus, zipped.read(member))
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
-        return SourceFile(name, corpus, b"", f"damaged in the zip: {error}")
+        place = archive.relative_to(root).as_posix()
+        return [SourceFile(place, corpus, archive, damage=f"not a readable zip: {error}")]
+    return [SourceFile(_name(Path(name), corpus), corpus, archive, name) for name in names]

@@ -5,26 +5,30 @@ import pandas as pd
 
 from ..errors import UserError
 from .children import join_unnamed
+from .copies import families
 from .settings import PARTS, SplitSettings
 
 
-def split_by_child(transcripts: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
+def split_by_child(transcripts: pd.DataFrame, copies: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
     """Assign every transcript to a part.
 
     Children are taken by size class, large ones first, in random order within a class, each to the part
-    that lacks most words, so that the shares come out closely whatever the sizes.
+    that lacks most words, so that the shares come out closely whatever the sizes. Children who are recorded
+    together, or whose transcripts are copies of each other, go together.
 
     Args:
-        transcripts: transcript, corpus, child, words; one row a transcript.
+        transcripts: transcript, corpus, child, other_children, words; one row a transcript.
+        copies: first, second; one row a pair of transcripts that are copies.
 
     Returns:
-        The table with a column `part`.
+        The table with the columns `family`, the first of the children that go together, and `part`.
 
     Raises:
         UserError: there are fewer children than parts.
     """
     transcripts = join_unnamed(transcripts)
-    words = transcripts.groupby("child", sort=True)["words"].sum()
+    transcripts["family"] = families(transcripts, copies)
+    words = transcripts.groupby("family", sort=True)["words"].sum()
     if len(words) < len(PARTS):
         raise UserError(f"split.by: {len(words)} children cannot fill {len(PARTS)} parts; add transcripts")
     shuffled = words.iloc[np.random.default_rng(settings.seed).permutation(len(words))]
@@ -39,4 +43,4 @@ def split_by_child(transcripts: pd.DataFrame, settings: SplitSettings) -> pd.Dat
         part = max(open_parts, key=lacking.__getitem__)
         part_of[child] = part
         lacking[part] -= words[child]
-    return transcripts.assign(part=transcripts["child"].map(part_of))
+    return transcripts.assign(part=transcripts["family"].map(part_of))
