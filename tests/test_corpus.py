@@ -89,9 +89,17 @@ def test_folder_and_zips_of_it_read_alike(folder, utterances, tmp_path):
 
 def test_two_runs_write_the_same_bytes(folder, tmp_path):
     for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        read(folder, tmp_path / name)
-    assert (tmp_path / "one/u.parquet").read_bytes() == (tmp_path / "two/u.parquet").read_bytes()
+        own = tmp_path / name
+        own.mkdir()
+        read(folder, own)
+        transcripts = pd.read_parquet(own / "t.parquet")
+        split = split_by_child(transcripts, find_copies(transcripts), SplitSettings())
+        files = {part: own / f"{part}.parquet" for part in PARTS}
+        cut_triplets(own / "u.parquet", split, files, TripletSettings(), SplitSettings())
+    made = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert len(made) == 3 + len(PARTS)
+    for name in made:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
 
 def test_files_in_are_files_read_plus_rejected(folder, tmp_path):

@@ -13,8 +13,9 @@ from babylogue.preferences.mixed import mixed_pairs
 from babylogue.preferences.natural import natural_pairs
 from babylogue.preferences.settings import MixedPairs, NaturalPairs, SyntheticPairs
 from babylogue.preferences.synthetic import synthetic_pairs
-from babylogue.transcripts.chat import read_chat
+from babylogue.transcripts.corpus import read_corpus
 from babylogue.transcripts.settings import SplitSettings, TripletSettings
+from babylogue.transcripts.sources import find_archives
 from babylogue.transcripts.toy.corpora import write_toy_transcripts
 from babylogue.transcripts.toy.settings import ToySettings
 from babylogue.transcripts.triplets import cut_triplets
@@ -24,25 +25,11 @@ from babylogue.transcripts.triplets import cut_triplets
 def triplets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("toy")
     write_toy_transcripts(folder, ToySettings(words=25_000, children=6, transcripts_per_child=3))
-    rows = []
-    for file in sorted(folder.rglob("*.cha")):
-        transcript = read_chat(file.read_bytes())
-        rows += [
-            {
-                "transcript": file.stem + file.parent.name,
-                "corpus": file.parts[-3],
-                "child": file.parent.name,
-                "age_months": transcript.age_months,
-                "speaker": utterance.speaker,
-                "role": utterance.role,
-                "text": utterance.text,
-                "words": count_words(utterance.text),
-            }
-            for utterance in transcript.utterances
-        ]
-    utterances = pd.DataFrame(rows)
-    split = utterances[["transcript"]].drop_duplicates().assign(part="tune")
-    return cut_triplets(utterances, split, TripletSettings(), SplitSettings())["tune"]
+    files = [folder / name for name in ("utterances.parquet", "transcripts.parquet", "rejected.csv")]
+    read_corpus(find_archives(folder), folder, *files, max_rejected_share=0.0, processes=1)
+    split = pd.read_parquet(files[1], columns=["transcript"]).assign(part="tune")
+    cut_triplets(files[0], split, {"tune": folder / "tune.parquet"}, TripletSettings(), SplitSettings())
+    return pd.read_parquet(folder / "tune.parquet")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,6 @@ import pylangacq
 from ..dialogue import CHILD
 
 TARGET_CHILD = "Target_Child"
-_UNIDENTIFIED = "Unidentified"
 _OTHER_CHILD = "KID"
 _DAYS_A_MONTH = 30  # as pylangacq counts
 
@@ -100,6 +99,9 @@ class _Participant(NamedTuple):
     age_months: float | None
 
 
+_NOBODY = _Participant("", "Unidentified", None)
+
+
 def read_chat(data: bytes) -> Transcript:
     """Read one CHAT file.
 
@@ -116,32 +118,50 @@ def read_chat(data: bytes) -> Transcript:
     participants = _participants(headers)
     counts = Counter(code for code, _ in tiers)
     child, *others = _target_children(participants, counts)
-    speakers = {code: _speaker(code, child, participants) for code in counts if _SPEAKER_CODE.fullmatch(code)}
+    speakers = {
+        code: (speaker_code(code, child), participants.get(code, _NOBODY).role)
+        for code in counts
+        if _SPEAKER_CODE.fullmatch(code)
+    }
     clean = _clean_tiers([tier for code, tier in tiers if code in speakers])
     utterances: list[Utterance] = []
-    kept = empty = 0
+    kept, empty, lost = 0, 0, stray
     for code, tier in tiers:
         texts = clean.get(tier) if code in speakers else None
         if texts:
             kept += 1
             speaker, role = speakers[code]
             utterances.extend([Utterance(speaker, role, text) for text in texts])
-        elif texts is not None:
+        elif texts is None:
+            lost += 1
+        else:
             empty += 1
     lines = len(tiers) + stray
     if not kept + empty and not _is_untranscribed(headers):
         raise Unreadable(f"none of its {lines} lines of talk can be read" if lines else "no utterances")
-    known = participants.get(child)
+    known = participants.get(child, _NOBODY)
+    names = (participants.get(code, _NOBODY).name for code in (child, *others))
     return Transcript(
-        child_name=known.name if known else "",
-        child_names=tuple(p.name for code in (child, *others) if (p := participants.get(code)) and p.name),
-        age_months=known.age_months if known else None,
+        child_name=known.name,
+        child_names=tuple(name for name in names if name),
+        age_months=known.age_months,
         utterances=utterances,
         lines=lines,
         kept=kept,
         empty=empty,
-        lost=lines - kept - empty,
+        lost=lost,
     )
+
+
+def speaker_code(code: str, child: str) -> str:
+    """The code to write for a transcript's `code`: letters and digits, eight at most.
+
+    CHI is the target child's alone: it stands for the code `child`, and another speaker who has it becomes KID.
+    """
+    if code == child:
+        return CHILD
+    plain = re.sub(r"[^A-Za-z0-9]", "", code)[:8] or "UNK"
+    return _OTHER_CHILD if plain == CHILD else plain
 
 
 def _decode(data: bytes) -> str:
@@ -210,7 +230,7 @@ def _participants(headers: Iterable[str]) -> dict[str, _Participant]:
         *names, role = named.get(code) or [""]
         fields = identified.get(code, [""] * 8)
         participants[code] = _Participant(
-            " ".join(names), role or fields[7] or _UNIDENTIFIED, _age_months(fields[3])
+            " ".join(names), role or fields[7] or _NOBODY.role, _age_months(fields[3])
         )
     return participants
 
@@ -227,15 +247,6 @@ def _target_children(participants: dict[str, _Participant], tiers: Counter) -> l
     """Codes of the target children, the one that becomes CHI first."""
     codes = [code for code, participant in participants.items() if participant.role == TARGET_CHILD]
     return sorted(codes, key=lambda code: (code != CHILD, -tiers[code])) or [CHILD]
-
-
-def _speaker(code: str, child: str, participants: dict[str, _Participant]) -> tuple[str, str]:
-    """Speaker code to write (letters and digits, eight at most; CHI is the target child's alone) and role."""
-    role = participants[code].role if code in participants else _UNIDENTIFIED
-    if code == child:
-        return CHILD, role
-    plain = re.sub(r"[^A-Za-z0-9]", "", code)[:8] or "UNK"
-    return _OTHER_CHILD if plain == CHILD else plain, role
 
 
 def _is_untranscribed(headers: Iterable[str]) -> bool:
@@ -303,7 +314,7 @@ def _tokens(tiers: list[str]) -> list[list[str]]:
         return chat.words(by_utterance=True)
     except BaseException as error:
         # The parser's own defects come as pyo3_runtime.PanicException, which is no Exception.
-        if type(error).__name__ != "PanicException":
+        if not isinstance(error, (OSError, ValueError)) and type(error).__name__ != "PanicException":
             raise
         return []
 

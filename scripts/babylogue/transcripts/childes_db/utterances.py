@@ -6,7 +6,6 @@ also keep fragments of words. The target child is known by childes-db's own part
 the children of a corpus whose names its headers lack are one.
 """
 
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import pyarrow.dataset as pads
 from ...dialogue import CHILD
 from ...errors import UserError
 from ...logs import progress
-from ..chat import TARGET_CHILD, clean_word
+from ..chat import TARGET_CHILD, clean_word, speaker_code
 from ..children import child_key
 from ..tables import CorpusWriter, Rows
 from . import RAW_SCHEMA
@@ -30,7 +29,6 @@ DAYS_PER_MONTH = 365.25 / 12
 _PARTS = pads.partitioning(pa.schema([RAW_SCHEMA.field("corpus")]))
 _ORDER = [(name, "ascending") for name in ("filename", "transcript_id", "utterance_order")]
 _TRANSCRIPTS_PER_GROUP = 64
-_OTHER_CHILD = "KID"
 
 
 def read_utterances(
@@ -143,7 +141,7 @@ def _map(
         child = _target_child(said)
         texts = [utterance_text(row["gloss"], row["type"]) for row in said]
         kept = [row for row, text in zip(said, texts, strict=True) if text]
-        speakers = [_speaker(row["speaker_code"] or "", child) for row in kept]
+        speakers = [speaker_code(row["speaker_code"] or "", child) for row in kept]
         roles = [row["speaker_role"] or "Unidentified" for row in kept]
         head = _head(said[0], corpus, names[key])
         rows.add(
@@ -161,14 +159,6 @@ def _target_child(said: list[dict]) -> str:
     """The code that becomes CHI, chosen as for a CHAT file (chat.read_chat)."""
     codes = Counter(row["speaker_code"] for row in said if row["speaker_role"] == TARGET_CHILD)
     return min(codes, key=lambda code: (code != CHILD, -codes[code]), default=CHILD)
-
-
-def _speaker(code: str, child: str) -> str:
-    """The code that is written: letters and digits, eight at most, CHI for the target child alone."""
-    if code == child:
-        return CHILD
-    plain = re.sub(r"[^A-Za-z0-9]", "", code)[:8] or "UNK"
-    return _OTHER_CHILD if plain == CHILD else plain
 
 
 def _head(row: dict, corpus: str, name: str) -> tuple[str, str, str, float | None]:
