@@ -255,6 +255,23 @@ def test_plain_tiers_are_split_as_the_parser_does(tokens, end):
     assert chat._split_at_pauses(parsed) == chat._split_at_pauses(tier.split())
 
 
+@settings(FUZZ, max_examples=1000)
+@given(
+    st.lists(
+        st.text("abXyw'-", min_size=1, max_size=5) | st.sampled_from([",", "don't", "XX", "wwwx", "a-xx", "I"]),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from([".", "?", "! ", ".  "]),
+)
+def test_clean_tiers_are_what_cleaning_makes_of_them(tokens, end):
+    tier = f"{' '.join(tokens)} {end}"
+    if chat._CLEAN_TIER.fullmatch(tier):
+        assert chat._split_at_pauses(tier.split()) == [tier.rstrip()]
+    words_alone = all(token.isalpha() and not token.lower().startswith(("xx", "yy", "www")) for token in tokens)
+    assert chat._CLEAN_TIER.fullmatch(tier) or not words_alone
+
+
 def fixtures(kind: str) -> list[Path]:
     found = sorted((FIXTURES / kind).rglob("*.cha"))
     if not found:

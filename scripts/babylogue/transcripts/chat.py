@@ -45,6 +45,10 @@ _PAUSE_WORD = "\ue000"
 _PAUSE_BEFORE_MARK = re.compile(rf"{_PAUSE_WORD}(?=[ \t{_PAUSE_WORD}]*\[[:/])")
 # Three tiers of four are words, commas, pauses and a terminator: the parser would split them at spaces, too.
 _PLAIN_TIER = re.compile(rf"(?:(?:[A-Za-z'{_PAUSE_WORD}-]+|,) +)+[.?!] *")
+# And most of these are clean as they are: no pause, no unintelligible word, commas between words alone.
+_CLEAN_TIER = re.compile(
+    r"{word} (?:(?:, )?{word} )*[.?!] *".format(word=r"(?!(?i:xx|yy|www))[A-Za-z]+(?:['-][A-Za-z]+)*")
+)
 # The parser takes the mark of `oh!` for a letter and that of `&=nods.` for the event's.
 _JOINED_TERMINATOR = re.compile(r'[+.?!](?<=[^\s+.?!"/].)["/.?!]*[ \t]*$', re.MULTILINE)
 
@@ -196,18 +200,18 @@ def _split_lines(text: str) -> tuple[list[str], list[tuple[str, str]], int]:
     The code is empty where a main tier has none. Continuation lines are joined to theirs; the parser would take
     lines of no tier for such, and say nothing of main tiers without a code.
     """
-    headers: list[str] = []
+    head, *talk = text.replace("\n\t", " ").replace("\n ", " ").split("\n*")
+    others = head.split("\n")
     tiers: list[tuple[str, str]] = []
-    stray = 0
-    for line in text.replace("\n\t", " ").replace("\n ", " ").split("\n"):
-        kind = line[:1]
-        if kind == "*":
-            code, colon, tier = line[1:].partition(":")
-            tiers.append((code if colon else "", tier.strip()))
-        elif kind == "@":
-            headers.append(line)
-        elif kind != "%":
-            stray += bool(line.strip())
+    for piece in talk:
+        line, _, below = piece.partition("\n")
+        code, colon, tier = line.partition(":")
+        tiers.append((code if colon else "", tier.strip()))
+        # Most often only dependent tiers follow, which are not needed.
+        if below and below.count("\n%") + (below[0] == "%") <= below.count("\n"):
+            others += below.split("\n")
+    headers = [line for line in others if line.startswith("@")]
+    stray = sum(not line.startswith(("@", "%")) and bool(line.strip()) for line in others)
     return headers, tiers, stray
 
 
@@ -263,7 +267,9 @@ def _clean_tiers(tiers: Iterable[str]) -> dict[str, list[str]]:
     clean: dict[str, list[str]] = {}
     coded = []
     for original, tier in zip(originals, plain, strict=True):
-        if _PLAIN_TIER.fullmatch(tier):
+        if _CLEAN_TIER.fullmatch(tier):
+            clean[original] = [tier.rstrip()]
+        elif _PLAIN_TIER.fullmatch(tier):
             clean[original] = _split_at_pauses(tier.split())
         elif _is_sound(tier):
             coded.append((original, tier))
