@@ -1,5 +1,6 @@
 """The source childes_db: from a server that behaves as Redivis to the tables that CHAT files give."""
 
+import json
 import logging
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from babylogue.transcripts.childes_db import RAW_SCHEMA
 from babylogue.transcripts.childes_db.client import fetch
 from babylogue.transcripts.childes_db.settings import ChildesDbSettings
 from babylogue.transcripts.childes_db.utterances import read_utterances, transcript_name, utterance_text
+from conftest import copy_project
 from redivis_server import NO_ACCESS, TOKEN, Redivis, serving
 
 MONTH = 365.25 / 12
@@ -461,3 +463,15 @@ def test_words_and_type_become_text(gloss, kind, text):
 )
 def test_names_are_those_of_chat_files(filename, name):
     assert transcript_name("Pond", 12, filename) == name
+
+
+def test_the_workflow_fetches_and_reads(redivis, tmp_path):
+    workflow = copy_project(tmp_path / "project")
+    with serving(redivis) as url:
+        own = {"version": "1.4", "collections": ["Eng-NA"], "api_url": url, "poll_s": 0.01}
+        workflow.write("own.yaml", json.dumps({"transcripts": {"source": "childes_db", "childes_db": own}}))
+        run = ("--cores", "2", "--configfile", "own.yaml", "--", "results/corpus/utterances.parquet")
+        assert TOKEN not in workflow.snakemake(*run).stdout
+    read = pd.read_parquet(workflow.folder / "results/corpus/transcripts.parquet")
+    assert sorted(read["transcript"]) == ["Alder/twins", "Pond/Ida/ida01", "Pond/Ida/ida02"]
+    assert json.loads(workflow.read("results/corpus/files.json"))["files"] == 3

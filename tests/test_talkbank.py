@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from itertools import pairwise
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
@@ -19,7 +20,7 @@ from babylogue.transcripts.sources import find_archives, list_archive
 from babylogue.transcripts.talkbank.download import download
 from babylogue.transcripts.talkbank.lock import LOCK_NAME
 from babylogue.transcripts.talkbank.settings import TalkBankSettings
-from conftest import PROJECT
+from conftest import PROJECT, copy_project
 from talkbank_server import EMAIL, PASSWORD, TalkBankServer, body, corpus, cut, pack, page, slow, status
 
 BROWN = "Eng-NA/Brown"
@@ -614,3 +615,27 @@ def test_rule_writes_a_manifest(server, folder, tmp_path):
         for name, content in server.archives.items()
         if name.startswith("Eng-NA")
     ]
+
+
+def test_the_workflow_downloads_and_reads(server, tmp_path):
+    workflow = copy_project(tmp_path / "project")
+    own = settings(server, BROWN, "Eng-NA/Clark").model_dump()
+
+    def configure(**others):
+        transcripts = {"source": "talkbank", "talkbank": own | others}
+        workflow.write("own.yaml", json.dumps({"transcripts": transcripts}))
+
+    configure()
+    # Only what the configuration names is read.
+    workflow.write("results/transcripts/talkbank/Eng-NA/Left.zip", "of an earlier configuration")
+    run = ("--cores", "2", "--configfile", "own.yaml", "--", "results/corpus/utterances.parquet")
+    assert_secret(workflow.snakemake(*run).stdout)
+    read = pd.read_parquet(workflow.folder / "results/corpus/transcripts.parquet")
+    assert sorted(read["transcript"]) == ["Brown/one", "Brown/two", "Clark/one", "Clark/two"]
+    assert json.loads(workflow.read("results/corpus/files.json"))["rejected"] == 0
+    assert "Nothing to be done" in workflow.snakemake(*run).stdout
+    configure(corpora=["Eng-NA/Nobody"])
+    done = workflow.snakemake(*run, check=False)
+    assert done.returncode == 1
+    assert "Eng-NA/Nobody: no such corpus" in done.stdout
+    assert "Traceback" not in done.stdout
