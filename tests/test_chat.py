@@ -3,7 +3,8 @@
 import pylangacq
 import pytest
 
-from babylogue.transcripts.chat import Unreadable, clean_terminator, clean_word, read_chat
+from babylogue.transcripts.chat import Unreadable, read_chat
+from babylogue.transcripts.tiers import clean_terminator, clean_word
 
 HEADER = """@UTF8
 @Begin
@@ -25,8 +26,13 @@ def read(*lines: str, header: str = HEADER):
     return transcript
 
 
+def said_by(transcript) -> list[tuple[str, str]]:
+    """Speaker and role of each utterance."""
+    return list(zip(*transcript.utterances.select(["speaker", "role"]).to_pydict().values(), strict=True))
+
+
 def texts(tier: str) -> list[str]:
-    return [utterance.text for utterance in read(f"*MOT:\t{tier}").utterances]
+    return read(f"*MOT:\t{tier}").utterances["text"].to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -206,7 +212,7 @@ def test_dependent_tiers_are_no_talk():
     transcript = read(
         "*MOT:\tlook .", "%mor:\tv|look", "\t.", "%act:\t*points", "@Comment:\t*NIN: here", "@New Episode"
     )
-    assert [utterance.text for utterance in transcript.utterances] == ["look ."]
+    assert transcript.utterances["text"].to_pylist() == ["look ."]
     assert transcript.lines == 1
 
 
@@ -231,7 +237,7 @@ def headers(participants: str, *ids: str) -> str:
 
 def test_target_child_is_found_by_role_not_by_code():
     transcript = read("*NIN:\tall gone .", "*MOT:\twhat is gone ?")
-    assert [(u.speaker, u.role) for u in transcript.utterances] == [("CHI", "Target_Child"), ("MOT", "Mother")]
+    assert said_by(transcript) == [("CHI", "Target_Child"), ("MOT", "Mother")]
     assert transcript.child_name == "Nina"
     assert transcript.child_names == ("Nina",)
 
@@ -249,16 +255,16 @@ def test_target_child_is_found_by_role_not_by_code():
     ],
 )
 def test_role_is_in_either_header(participants, ids):
-    (utterance,) = read("*NIN:\tall gone .", header=headers(participants, *ids)).utterances
-    assert utterance == ("CHI", "Target_Child", "all gone .")
+    transcript = read("*NIN:\tall gone .", header=headers(participants, *ids))
+    assert transcript.utterances.to_pylist() == [{"speaker": "CHI", "role": "Target_Child", "text": "all gone ."}]
 
 
 def test_of_two_target_children_one_is_chi():
     tiers = ("*BEN:\tmine .", "*NIN:\tno .", "*NIN:\tmine .", "*MOT:\thush .")
     header = headers("BEN Ben Target_Child, NIN Nina Target_Child, MOT Mother", "eng|M|NIN|2;|||||||")
     transcript = read(*tiers, header=header)
-    assert [utterance.speaker for utterance in transcript.utterances] == ["BEN", "CHI", "CHI", "MOT"]
-    assert [utterance.role for utterance in transcript.utterances][:2] == ["Target_Child", "Target_Child"]
+    assert transcript.utterances["speaker"].to_pylist() == ["BEN", "CHI", "CHI", "MOT"]
+    assert transcript.utterances["role"].to_pylist()[:2] == ["Target_Child", "Target_Child"]
     assert transcript.child_name == "Nina"
     assert transcript.child_names == ("Nina", "Ben")
     assert transcript.age_months == 24
@@ -267,26 +273,26 @@ def test_of_two_target_children_one_is_chi():
 def test_of_two_target_children_the_one_coded_chi_stays():
     header = headers("BEN Ben Target_Child, CHI Nina Target_Child")
     transcript = read("*BEN:\tmine .", "*BEN:\tno .", "*CHI:\tmine .", header=header)
-    assert [utterance.speaker for utterance in transcript.utterances] == ["BEN", "BEN", "CHI"]
+    assert transcript.utterances["speaker"].to_pylist() == ["BEN", "BEN", "CHI"]
     assert transcript.child_name == "Nina"
 
 
 def test_chi_is_the_target_child_alone():
     header = headers("NIN Nina Target_Child, CHI Child")
     transcript = read("*NIN:\tmine .", "*CHI:\tno .", header=header)
-    assert [tuple(u)[:2] for u in transcript.utterances] == [("CHI", "Target_Child"), ("KID", "Child")]
+    assert said_by(transcript) == [("CHI", "Target_Child"), ("KID", "Child")]
 
 
 def test_without_a_target_child_chi_is_the_child():
     transcript = read("*CHI:\tmine .", header=headers("CHI Nina Child, MOT Mother", "eng|M|CHI|2;06.||||Child|||"))
-    assert transcript.utterances[0][:2] == ("CHI", "Child")
+    assert said_by(transcript)[0] == ("CHI", "Child")
     assert (transcript.child_name, transcript.age_months) == ("Nina", 30)
 
 
 def test_speaker_codes_fit_their_tag():
     transcript = read("*F_A_T:\tcome .", "*GRANDMOTHER:\tyes .", "*é-:\tno .", "*XYZ:\twhat ?")
-    assert [utterance.speaker for utterance in transcript.utterances] == ["FAT", "GRANDMOT", "UNK", "XYZ"]
-    assert {utterance.role for utterance in transcript.utterances} == {"Unidentified"}
+    assert transcript.utterances["speaker"].to_pylist() == ["FAT", "GRANDMOT", "UNK", "XYZ"]
+    assert set(transcript.utterances["role"].to_pylist()) == {"Unidentified"}
 
 
 @pytest.mark.parametrize(
@@ -326,7 +332,7 @@ def test_every_line_is_accounted_for():
         "*MOT:\t" + "look " * 2000 + ".",  # no utterance is so long
         "what is that",  # no tier
     )
-    assert [utterance.text for utterance in transcript.utterances] == ["look .", "here .", "look here ."]
+    assert transcript.utterances["text"].to_pylist() == ["look .", "here .", "look here ."]
     assert (transcript.lines, transcript.kept, transcript.empty, transcript.lost) == (11, 2, 3, 6)
 
 
@@ -343,8 +349,8 @@ def test_a_tier_that_the_parser_breaks_on_costs_that_tier_alone(monkeypatch):
 
     original = pylangacq.CHAT.from_strs
     monkeypatch.setattr(pylangacq, "CHAT", Fragile)
-    transcript = read("*MOT:\tlo:ok here .", "*MOT:\tBOOM@o .", "*MOT:\tye:s !")
-    assert [utterance.text for utterance in transcript.utterances] == ["look here .", "yes !"]
+    transcript = read("*MOT:\tlook [/] look here .", "*MOT:\tBOOM [: boom] .", "*MOT:\tyeah [: yes] !")
+    assert transcript.utterances["text"].to_pylist() == ["look here .", "yes !"]
     assert transcript.lost == 1
 
 
@@ -359,7 +365,7 @@ def test_other_line_ends_and_a_byte_order_mark():
 
 def test_a_recording_that_is_not_transcribed_is_read_as_empty():
     transcript = read(header=HEADER + "@Media:\tmade01, audio, notrans\n")
-    assert (transcript.utterances, transcript.lines, transcript.child_name) == ([], 0, "Nina")
+    assert (len(transcript.utterances), transcript.lines, transcript.child_name) == (0, 0, "Nina")
 
 
 GOOD = file("*MOT:\tlook here Zoë .", "*NIN:\tyes .")

@@ -4,6 +4,7 @@ import shutil
 import zipfile
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from babylogue.dialogue import count_words, words
@@ -17,7 +18,7 @@ from babylogue.transcripts.settings import PARTS, SplitSettings, TripletSettings
 from babylogue.transcripts.sources import find_archives
 from babylogue.transcripts.splits import split_by_child
 from babylogue.transcripts.statistics import corpus_statistics
-from babylogue.transcripts.tables import Rows
+from babylogue.transcripts.tables import SAID, Rows
 from babylogue.transcripts.toy.corpora import write_toy_transcripts
 from babylogue.transcripts.toy.settings import ToySettings
 from babylogue.transcripts.triplets import cut_triplets
@@ -283,14 +284,8 @@ def recordings(*said: tuple[str, str, list[str]]) -> pd.DataFrame:
     """Transcripts of these names and children, each with its utterances."""
     rows = Rows()
     for name, child, texts in said:
-        rows.add(
-            (name, "Made", child, 30.0),
-            ["MOT"] * len(texts),
-            ["Mother"] * len(texts),
-            texts,
-            kept=len(texts),
-            empty=0,
-        )
+        spoken = pa.table([["MOT"] * len(texts), ["Mother"] * len(texts), texts], schema=SAID)
+        rows.add((name, "Made", child, 30.0), spoken, kept=len(texts), empty=0)
     return rows.tables()[1].to_pandas()
 
 

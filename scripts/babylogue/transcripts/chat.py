@@ -1,23 +1,21 @@
-"""CHAT transcripts to clean utterances, on top of pylangacq.
+"""CHAT files to transcripts: headers, who speaks, and which lines are talk; tiers.py cleans the talk.
 
-Conventions are those of the CHAT manual (MacWhinney 2000, https://talkbank.org/0info/manuals/CHAT.html);
-the cleaning is that of Padovani et al. 2025, section 3. pylangacq drops retracings, fillers, fragments, events
-and omitted words, and puts intended words in. What is done here: headers are read, main tiers told from other
-lines and counted, pauses kept as places to split at, codes that do not change the words taken out before the
-parser sees them, and its words made plain (compounds, lengthening, CA marks, terminators).
+Conventions are those of the CHAT manual (MacWhinney 2000, https://talkbank.org/0info/manuals/CHAT.html).
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
-import pylangacq
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..dialogue import CHILD
+from .tables import SAID
+from .tiers import clean_tiers
 
 TARGET_CHILD = "Target_Child"
 _OTHER_CHILD = "KID"
@@ -30,47 +28,9 @@ _END = re.compile(r"\n@End[ \t]*(?=\n|\Z)")
 _SPEAKER_CODE = re.compile(r"\w[\w-]{0,15}")
 _AGE = re.compile(r"(\d{1,3});(\d{0,2})\.?(\d{0,2})")
 
-# Main tiers. What is longer, or nested deeper, is damage; the parser would follow any nesting to the stack's end.
-_LONGEST_TIER = 5_000  # characters; the longest in 5,426 transcripts of CHILDES has fewer than 1,500
-_DEEPEST_GROUP = 20
-_BULLET = re.compile("\x15[^\x15\n]*\x15")
-_TIMES = re.compile(r"[0-9](?<![0-9][0-9])[0-9]*_[0-9]+")  # of a bullet that lost its marks
-_OVERLAP_POINT = re.compile(r"[⌈⌉⌊⌋]\d?")
-_CODE = re.compile(r"\[(?![:/])[^\[\]\n]*\]")  # all but replacements [: ] and retracings [/ ]
-_BRACKET = re.compile(r"[][<>]")
-_PAUSE = re.compile(r"\((?:\.{1,3}|(?:\d+:)?\d+(?:\.\d*)?|(?:\d+:)?\d*\.\d+)\)")
-# The parser drops pauses, so a private character stands for each, which is a word to it: a retracing takes its
-# pauses along. But right before the mark of a retracing it would be retraced in the word's place.
-_PAUSE_WORD = "\ue000"
-_PAUSE_BEFORE_MARK = re.compile(rf"{_PAUSE_WORD}(?=[ \t{_PAUSE_WORD}]*\[[:/])")
-# Three tiers of four are words, commas, pauses and a terminator: the parser would split them at spaces, too.
-_PLAIN_TIER = re.compile(rf"(?:(?:[A-Za-z'{_PAUSE_WORD}-]+|,) +)+[.?!] *")
-# And most of these are clean as they are: no pause, no unintelligible word, commas between words alone.
-_CLEAN_TIER = re.compile(
-    r"{word} (?:(?:, )?{word} )*[.?!] *".format(word=r"(?!(?i:xx|yy|www))[A-Za-z]+(?:['-][A-Za-z]+)*")
-)
-# The parser takes the mark of `oh!` for a letter and that of `&=nods.` for the event's.
-_JOINED_TERMINATOR = re.compile(r'[+.?!](?<=[^\s+.?!"/].)["/.?!]*[ \t]*$', re.MULTILINE)
-
-# Words.
-_AFTER_WORD = re.compile(r"[@$&].*", re.DOTALL)
-_SEGMENT_REPETITION = re.compile("↫[^↫]*↫")
-_BETWEEN_WORDS = re.compile(r"[\s+_/;…–—]|--+")  # noqa: RUF001
-_UNINTELLIGIBLE = re.compile(r"xx|yy|www", re.IGNORECASE)
-# Letters that are marks in CHAT: stress, length, CA's yawn and laughter.
-_PLAINER = str.maketrans("’‘ʼ‐‑", "'''--", "ˈˌːˑΫἩἡ")  # noqa: RUF001
-
 
 class Unreadable(Exception):
     """Why a file is rejected."""
-
-
-class Utterance(NamedTuple):
-    """One clean utterance: speaker code (the target child is CHI), CHAT role, and text with its terminator."""
-
-    speaker: str
-    role: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +46,8 @@ class Transcript:
     """The names that are known of all target children: siblings or peers may be recorded together."""
     age_months: float | None
     """The target child's age from @ID in months, the middle where @ID gives a range."""
-    utterances: list[Utterance]
+    utterances: pa.Table
+    """speaker (the target child is CHI), role (CHAT's) and text (clean, with its terminator), in order."""
     lines: int
     """Main tiers, and lines that belong to no tier."""
     kept: int
@@ -118,40 +79,31 @@ def read_chat(data: bytes) -> Transcript:
             short), talk outside of them, no main tier that can be read. A file whose @Media says that it is
             not transcribed is read, without utterances.
     """
-    headers, tiers, stray = _split_lines(_framed_text(_decode(data)))
+    headers, codes, tiers, stray = _split_lines(_framed_text(_decode(data)))
     participants = _participants(headers)
-    counts = Counter(code for code, _ in tiers)
+    codes = codes.dictionary_encode()
+    names = codes.dictionary.to_pylist()
+    counts = Counter(dict(zip(names, np.bincount(codes.indices, minlength=len(names)).tolist(), strict=True)))
     child, *others = _target_children(participants, counts)
-    speakers = {
-        code: (speaker_code(code, child), participants.get(code, _NOBODY).role)
-        for code in counts
-        if _SPEAKER_CODE.fullmatch(code)
-    }
-    clean = _clean_tiers([tier for code, tier in tiers if code in speakers])
-    utterances: list[Utterance] = []
-    kept, empty, lost = 0, 0, stray
-    for code, tier in tiers:
-        texts = clean.get(tier) if code in speakers else None
-        if texts:
-            kept += 1
-            speaker, role = speakers[code]
-            utterances.extend([Utterance(speaker, role, text) for text in texts])
-        elif texts is None:
-            lost += 1
-        else:
-            empty += 1
-    lines = len(tiers) + stray
-    if not kept + empty and not _is_untranscribed(headers):
+    known_code = pa.array([bool(_SPEAKER_CODE.fullmatch(name)) for name in names], pa.bool_())
+    texts = clean_tiers(pc.if_else(known_code.take(codes.indices), tiers, None))
+    who = codes.indices.take(pc.list_parent_indices(texts))
+    speakers = pa.array([speaker_code(name, child) for name in names], pa.string())
+    roles = pa.array([participants.get(name, _NOBODY).role for name in names], pa.string())
+    utterances = pa.table([speakers.take(who), roles.take(who), texts.flatten()], schema=SAID)
+    lines, lost = len(tiers) + stray, texts.null_count + stray
+    if lines == lost and not _is_untranscribed(headers):
         raise Unreadable(f"none of its {lines} lines of talk can be read" if lines else "no utterances")
+    empty = pc.sum(pc.equal(pc.list_value_length(texts), 0), min_count=0).as_py()
     known = participants.get(child, _NOBODY)
-    names = (participants.get(code, _NOBODY).name for code in (child, *others))
+    children = (participants.get(code, _NOBODY).name for code in (child, *others))
     return Transcript(
         child_name=known.name,
-        child_names=tuple(name for name in names if name),
+        child_names=tuple(name for name in children if name),
         age_months=known.age_months,
         utterances=utterances,
         lines=lines,
-        kept=kept,
+        kept=lines - empty - lost,
         empty=empty,
         lost=lost,
     )
@@ -194,25 +146,22 @@ def _framed_text(text: str) -> str:
     return text[: end.start()]
 
 
-def _split_lines(text: str) -> tuple[list[str], list[tuple[str, str]], int]:
-    """Headers, main tiers as (speaker code, rest), how many lines are of no tier.
+def _split_lines(text: str) -> tuple[list[str], pa.StringArray, pa.StringArray, int]:
+    """Headers, speaker codes and rests of main tiers, how many lines are of no tier or have no code.
 
-    The code is empty where a main tier has none. Continuation lines are joined to theirs; the parser would take
-    lines of no tier for such, and say nothing of main tiers without a code.
+    Continuation lines are joined to theirs; the parser would take lines of no tier for such, and say nothing of
+    main tiers without a code.
     """
-    head, *talk = text.replace("\n\t", " ").replace("\n ", " ").split("\n*")
-    others = head.split("\n")
-    tiers: list[tuple[str, str]] = []
-    for piece in talk:
-        line, _, below = piece.partition("\n")
-        code, colon, tier = line.partition(":")
-        tiers.append((code if colon else "", tier.strip()))
-        # Most often only dependent tiers follow, which are not needed.
-        if below and below.count("\n%") + (below[0] == "%") <= below.count("\n"):
-            others += below.split("\n")
-    headers = [line for line in others if line.startswith("@")]
-    stray = sum(not line.startswith(("@", "%")) and bool(line.strip()) for line in others)
-    return headers, tiers, stray
+    lines = pc.split_pattern(pa.array([text.replace("\n\t", " ").replace("\n ", " ")]), "\n").flatten()
+    header, dependent, main = (pc.starts_with(lines, sign) for sign in "@%*")
+    others = lines.filter(pc.invert(pc.or_(pc.or_(header, dependent), main))).to_pylist()
+    main = lines.filter(main)
+    coded = main.filter(pc.match_substring(main, ":"))
+    stray = sum(bool(line.strip()) for line in others) + len(main) - len(coded)
+    parts = pc.split_pattern(coded, ":", max_splits=1).flatten()
+    codes, tiers = (parts.take(pa.array(np.arange(side, len(parts), 2))) for side in (0, 1))
+    codes = pc.utf8_slice_codeunits(codes, 1)
+    return lines.filter(header).to_pylist(), codes, pc.utf8_trim_whitespace(tiers), stray
 
 
 def _participants(headers: Iterable[str]) -> dict[str, _Participant]:
@@ -255,128 +204,3 @@ def _target_children(participants: dict[str, _Participant], tiers: Counter) -> l
 
 def _is_untranscribed(headers: Iterable[str]) -> bool:
     return any(header.startswith("@Media:") and "notrans" in header for header in headers)
-
-
-def _clean_tiers(tiers: Iterable[str]) -> dict[str, list[str]]:
-    """Main tier -> its clean utterances; a tier that cannot be read is left out."""
-    # A quarter of all tiers stands in its transcript before.
-    originals = [tier for tier in dict.fromkeys(tiers) if len(tier) <= _LONGEST_TIER]
-    if not originals:
-        return {}
-    plain = _without_codes("\n".join(originals)).split("\n")
-    clean: dict[str, list[str]] = {}
-    coded = []
-    for original, tier in zip(originals, plain, strict=True):
-        if _CLEAN_TIER.fullmatch(tier):
-            clean[original] = [tier.rstrip()]
-        elif _PLAIN_TIER.fullmatch(tier):
-            clean[original] = _split_at_pauses(tier.split())
-        elif _is_sound(tier):
-            coded.append((original, tier))
-    for (original, _), tokens in zip(coded, _parse([tier for _, tier in coded]), strict=True):
-        if tokens is not None:
-            clean[original] = _split_at_pauses(tokens)
-    return clean
-
-
-def _without_codes(tiers: str) -> str:
-    """Main tiers, one a line, with only the codes that the parser must see, and pauses as words."""
-    if "\x15" in tiers:
-        tiers = _BULLET.sub(" ", tiers).replace("\x15", " ")
-    tiers = _TIMES.sub(" ", tiers)
-    if not tiers.isascii():
-        tiers = _OVERLAP_POINT.sub("", tiers.replace(_PAUSE_WORD, ""))
-    for _ in range(2):  # a code may quote another one
-        tiers = _CODE.sub(" ", tiers)
-    # The parser leaves [:: ] as it is, the replacement of a real word by the one that was meant.
-    tiers = tiers.replace("[::", "[:").replace("+<", " ")
-    tiers = _PAUSE_BEFORE_MARK.sub("", _PAUSE.sub(f" {_PAUSE_WORD} ", tiers))
-    return _JOINED_TERMINATOR.sub(r" \g<0>", tiers)
-
-
-def _is_sound(tier: str) -> bool:
-    """Whether brackets match; where they do not, it is unclear what is talk and what is a comment."""
-    brackets = "".join(_BRACKET.findall(tier)).replace("[]", "")
-    for _ in range(_DEEPEST_GROUP):
-        if not brackets:
-            return True
-        brackets = brackets.replace("<>", "")
-    return not brackets
-
-
-def _parse(tiers: list[str]) -> list[list[str] | None]:
-    """The parser's tokens of each main tier; None for one that it does not take."""
-    tokens = _tokens(tiers)
-    if len(tokens) == len(tiers):
-        return tokens
-    # One tier that the parser breaks on must not cost the whole transcript.
-    return [own[0] if len(own := _tokens([tier])) == 1 else None for tier in tiers]
-
-
-def _tokens(tiers: list[str]) -> list[list[str]]:
-    text = "".join(["@Begin\n", *[f"*{CHILD}:\t{tier}\n" for tier in tiers], "@End\n"])
-    try:
-        chat = pylangacq.CHAT.from_strs([text], parallel=False, strict=False, mor_tier=None, gra_tier=None)
-        return chat.words(by_utterance=True)
-    except BaseException as error:
-        # The parser's own defects come as pyo3_runtime.PanicException, which is no Exception.
-        if not isinstance(error, (OSError, ValueError)) and type(error).__name__ != "PanicException":
-            raise
-        return []
-
-
-def _split_at_pauses(tokens: list[str]) -> list[str]:
-    """The texts of one main tier; a piece that ends at a pause is closed by a full stop."""
-    body, end = list(tokens), ""
-    while body and not clean_word(body[-1]):
-        end += body.pop()
-    end = clean_terminator(end)
-    if _PAUSE_WORD not in body:
-        text = _join(body)
-        return [f"{text} {end}"] if text else []
-    pieces: list[list[str]] = [[]]
-    for token in body:
-        if token == _PAUSE_WORD:
-            pieces.append([])
-        else:
-            pieces[-1].append(token)
-    texts = [text for piece in pieces if (text := _join(piece))]
-    # The last one gets the tier's own mark, also where a pause stands before it.
-    return [f"{text} ." for text in texts[:-1]] + [f"{text} {end}" for text in texts[-1:]]
-
-
-def _join(tokens: list[str]) -> str:
-    """Tokens as the text of their words, without commas at its ends and after another comma."""
-    text = " ".join(filter(None, map(clean_word, tokens)))
-    if "," not in text:
-        return text
-    parts = (part.strip() for part in text.split(","))
-    return " , ".join(part for part in parts if part)
-
-
-@lru_cache(maxsize=1 << 17)
-def clean_word(token: str) -> str:
-    """One token of the parser as plain words joined by spaces; empty where nothing is left, a comma as it is.
-
-    Special-form marks, lengthening, stress and CA marks go, compounds and words joined by `_` are parted, and
-    unintelligible words (xxx, yyy, www, also inflected) go (CHAT manual, "Words" and "CA Coding").
-    """
-    if token == ",":
-        return token
-    token = _SEGMENT_REPETITION.sub("", _AFTER_WORD.sub("", unicodedata.normalize("NFC", token)))
-    words = (_letters(part) for part in _BETWEEN_WORDS.split(token.translate(_PLAINER)))
-    return " ".join(word for word in words if word and not _UNINTELLIGIBLE.match(word))
-
-
-def _letters(part: str) -> str:
-    """A word without what is no letter (with its combining marks), digit, inner hyphen or apostrophe."""
-    word = "".join(c for c in part if c.isalnum() or c in "'-" or unicodedata.category(c) in ("Mn", "Mc"))
-    word = re.sub("''+", "", word).strip("-")
-    if word.startswith("'") and word.endswith("'"):
-        word = word.strip("'-")
-    return word if any(c.isalnum() for c in word) else ""
-
-
-def clean_terminator(token: str) -> str:
-    """Reduce a terminator to . ? ! (`+...` -> `.`, `+..?` -> `?`; CHAT manual, "Utterance Terminators")."""
-    return "?" if "?" in token else "!" if "!" in token else "."

@@ -29,12 +29,9 @@ def _read_files(files: list[SourceFile]) -> tuple[pa.Table, pa.Table, list[tuple
             continue
         child = child_key(file.corpus, file.transcript, transcript.child_name)
         others = {child_key(file.corpus, file.transcript, name) for name in transcript.child_names} - {child}
-        said = transcript.utterances
         rows.add(
             (file.transcript, file.corpus, child, transcript.age_months),
-            [utterance.speaker for utterance in said],
-            [utterance.role for utterance in said],
-            [utterance.text for utterance in said],
+            transcript.utterances,
             kept=transcript.kept,
             empty=transcript.empty,
             lost=transcript.lost,

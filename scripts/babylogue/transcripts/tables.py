@@ -10,7 +10,7 @@ transcripts.parquet, one row a transcript in the same order:
 rejected.csv, one row a file that cannot be read: transcript, corpus, reason
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,9 +25,8 @@ from ..logs import logger
 from .copies import long_utterance_hashes
 
 HEAD = [("transcript", pa.string()), ("corpus", pa.string()), ("child", pa.string()), ("age_months", pa.float32())]
-UTTERANCES = pa.schema(
-    [*HEAD, ("speaker", pa.string()), ("role", pa.string()), ("text", pa.string()), ("words", pa.int16())]
-)
+SAID = pa.schema([("speaker", pa.string()), ("role", pa.string()), ("text", pa.string())])
+UTTERANCES = pa.schema([*HEAD, *SAID, ("words", pa.int16())])
 TRANSCRIPTS = pa.schema(
     [
         *HEAD,
@@ -50,26 +49,23 @@ class Rows:
     """The rows of a few transcripts for both tables."""
 
     def __init__(self):
-        self._utterances: dict[str, list] = defaultdict(list)
+        self._utterances: list[pa.Table] = []
         self._transcripts: list[tuple] = []
 
     def add(
         self,
         head: tuple[str, str, str, float | None],
-        speakers: Sequence[str],
-        roles: Sequence[str],
-        texts: Sequence[str],
+        utterances: pa.Table,
         *,
         kept: int,
         empty: int,
         lost: int = 0,
         other_children: Sequence[str] = (),
     ) -> None:
-        """Add a transcript: its head (transcript, corpus, child, age in months) and its utterances in order."""
-        for name, own in (("speaker", speakers), ("role", roles), ("text", texts)):
-            self._utterances[name].extend(own)
+        """Add a transcript: its head (transcript, corpus, child, age in months) and its utterances (SAID)."""
+        self._utterances.append(utterances)
         lines = (kept + empty + lost, kept, empty, lost)
-        self._transcripts.append((*head, list(other_children), *lines, len(texts)))
+        self._transcripts.append((*head, list(other_children), *lines, len(utterances)))
 
     def tables(self) -> tuple[pa.Table, pa.Table]:
         """The utterances and the transcripts."""
@@ -78,15 +74,14 @@ class Rows:
         sizes = np.array(own["utterances"], dtype=np.int64)
         rows = np.repeat(np.arange(len(sizes)), sizes)
         head = [pa.array(own[name], kind).take(pa.array(rows)) for name, kind in HEAD]
-        speaker, role, text = (
-            pa.array(self._utterances[name], pa.string()) for name in ("speaker", "role", "text")
-        )
+        said = pa.concat_tables([SAID.empty_table(), *self._utterances]).combine_chunks()
+        text = said["text"].combine_chunks()
         # In a clean text a space stands before every word but the first, every comma and the terminator.
         words = pc.subtract(pc.count_substring(text, " "), pc.count_substring(text, ","))
         ends = np.cumsum(sizes)[:-1]
         own["words"] = [int(part.sum()) for part in np.split(words.to_numpy(), ends)] if len(sizes) else []
         own["long_utterances"] = long_utterance_hashes(text, words, ends) if len(sizes) else []
-        utterances = pa.table([*head, speaker, role, text, words.cast(pa.int16())], schema=UTTERANCES)
+        utterances = pa.table([*head, *said.columns, words.cast(pa.int16())], schema=UTTERANCES)
         return utterances, pa.table([own[name] for name in TRANSCRIPTS.names], schema=TRANSCRIPTS)
 
 

@@ -19,9 +19,10 @@ import pyarrow.dataset as pads
 from ...dialogue import CHILD
 from ...errors import UserError
 from ...logs import progress
-from ..chat import TARGET_CHILD, clean_word, speaker_code
+from ..chat import TARGET_CHILD, speaker_code
 from ..children import child_key
-from ..tables import CorpusWriter, Rows
+from ..tables import SAID, CorpusWriter, Rows
+from ..tiers import clean_word
 from . import RAW_SCHEMA
 
 DAYS_PER_MONTH = 365.25 / 12
@@ -144,9 +145,8 @@ def _map(
         speakers = [speaker_code(row["speaker_code"] or "", child) for row in kept]
         roles = [row["speaker_role"] or "Unidentified" for row in kept]
         head = _head(said[0], corpus, names[key])
-        rows.add(
-            head, speakers, roles, [text for text in texts if text], kept=len(kept), empty=len(said) - len(kept)
-        )
+        spoken = pa.table([speakers, roles, list(filter(None, texts))], schema=SAID)
+        rows.add(head, spoken, kept=len(kept), empty=len(said) - len(kept))
         held += 1
         if held == _TRANSCRIPTS_PER_GROUP:
             yield rows.tables()
