@@ -17,7 +17,7 @@ def pairs_settings(wildcards):
 def natural_inputs(wildcards):
     """Triplets of the set's part, and the tokenizer where tokens are counted."""
     row = CONFIG.pairs[wildcards.pairs]
-    inputs = {"triplets": f"{RESULTS}/corpus/triplets/{row.part}.parquet"}
+    inputs = {"triplets": TRIPLETS[row.part]}
     return inputs | ({"tokenizer": f"{RESULTS}/tokenizer"} if row.match == "tokens" else {})
 
 

@@ -28,7 +28,7 @@ for run, row in rows(CONFIG.models, "method", "ppo").items():
             parent=parent_folder(row),
             prompts=f"{RESULTS}/prompts/{ROLLOUTS}.parquet",
             heldout=f"{RESULTS}/pairs/{row.heldout_pairs}.parquet",
-            corpus=f"{RESULTS}/corpus/triplets/pretrain.parquet",
+            corpus=TRIPLETS["pretrain"],
         output:
             **checkpoint_folders(run),
             settings=model_file(run, "settings.yaml"),

@@ -7,16 +7,6 @@ Makes: scores/{run}/seed{seed}/{checkpoint}/{suite}.json (metrics with intervals
 from babylogue.suites.registry import COMBINATIONS
 
 
-def score_code(wildcards):
-    """The fingerprint of scoring this suite, the other suites left out."""
-    return code("score.py", suite_module(wildcards.suite))
-
-
-def combined_score_code(wildcards):
-    """The fingerprint of combining, the other suites left out."""
-    return code("combined_score.py", suite_module(wildcards.suite))
-
-
 def origins(wildcards):
     """Suite, checkpoint and words seen of each score that is combined."""
     combination = COMBINATIONS[wildcards.suite]
@@ -62,7 +52,7 @@ rule score:
         mem_mb=3000,
         runtime=120,
     params:
-        code=score_code,
+        code=suite_code("score.py"),
         module=module_of_suite,
         batch_tokens=CONFIG.suites.batch_tokens,
     script:
@@ -82,7 +72,7 @@ rule combined_score:
     wildcard_constraints:
         suite=one_of(COMBINATIONS),
     params:
-        code=combined_score_code,
+        code=suite_code("combined_score.py"),
         module=module_of_suite,
         origins=origins,
     script:

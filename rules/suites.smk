@@ -15,7 +15,7 @@ def suite_inputs(wildcards):
         sys.exit(f"suites/{wildcards.suite}.parquet: there is none, the suite is made of other suites' scores")
     project = {
         "pairs": f"{RESULTS}/pairs/{wildcards.suite}.parquet",
-        "triplets": f"{RESULTS}/corpus/triplets/pretrain.parquet",
+        "triplets": TRIPLETS["pretrain"],
     }
     inputs = {name: [project[name]] for name in suite.needs}
     if suite.sources:
@@ -31,9 +31,13 @@ def module_of_suite(wildcards):
     return suite_module(wildcards.suite)
 
 
-def suite_code(wildcards):
-    """The fingerprint of reading this suite, the other suites left out."""
-    return code("suite.py", suite_module(wildcards.suite))
+def suite_code(script):
+    """The fingerprint of a script that works on one suite, the other suites left out."""
+
+    def of_suite(wildcards):
+        return code(script, suite_module(wildcards.suite))
+
+    return of_suite
 
 
 def suite_settings(wildcards):
@@ -51,7 +55,7 @@ rule suite:
     benchmark:
         f"{RESULTS}/benchmarks/suites/{{suite}}.tsv"
     params:
-        code=suite_code,
+        code=suite_code("suite.py"),
         module=module_of_suite,
         settings=suite_settings,
     script:

@@ -22,7 +22,7 @@ def replies_settings(wildcards):
 
 rule rollout_prompts:
     input:
-        triplets=f"{RESULTS}/corpus/triplets/tune.parquet",
+        triplets=TRIPLETS["tune"],
         pairs=expand(f"{RESULTS}/pairs/{{pairs}}.parquet", pairs=rows(CONFIG.pairs, "part", "tune")),
     output:
         f"{RESULTS}/prompts/{ROLLOUTS}.parquet",

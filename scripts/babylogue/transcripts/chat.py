@@ -84,7 +84,8 @@ def read_chat(data: bytes) -> Transcript:
     codes = codes.dictionary_encode()
     names = codes.dictionary.to_pylist()
     counts = Counter(dict(zip(names, np.bincount(codes.indices, minlength=len(names)).tolist(), strict=True)))
-    child, *others = _target_children(participants, counts)
+    coded = (code for code, participant in participants.items() if participant.role == TARGET_CHILD)
+    child, *others = target_children(coded, counts)
     known_code = pa.array([bool(_SPEAKER_CODE.fullmatch(name)) for name in names], pa.bool_())
     texts = clean_tiers(pc.if_else(known_code.take(codes.indices), tiers, None))
     who = codes.indices.take(pc.list_parent_indices(texts))
@@ -196,10 +197,9 @@ def _age_months(field: str) -> float | None:
     return round(sum(12 * years + months + days / _DAYS_A_MONTH for years, months, days in ages) / len(ages), 2)
 
 
-def _target_children(participants: dict[str, _Participant], tiers: Counter) -> list[str]:
-    """Codes of the target children, the one that becomes CHI first."""
-    codes = [code for code, participant in participants.items() if participant.role == TARGET_CHILD]
-    return sorted(codes, key=lambda code: (code != CHILD, -tiers[code])) or [CHILD]
+def target_children(codes: Iterable[str], turns: Counter) -> list[str]:
+    """The codes of the target children, the one that becomes CHI first; `turns` counts the talk of each code."""
+    return sorted(codes, key=lambda code: (code != CHILD, -turns[code])) or [CHILD]
 
 
 def _is_untranscribed(headers: Iterable[str]) -> bool:

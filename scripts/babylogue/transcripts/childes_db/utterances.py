@@ -16,10 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from ...dialogue import CHILD
 from ...errors import UserError
 from ...logs import progress
-from ..chat import TARGET_CHILD, speaker_code
+from ..chat import TARGET_CHILD, speaker_code, target_children
 from ..children import child_key
 from ..tables import SAID, CorpusWriter, Rows
 from ..tiers import clean_word
@@ -158,7 +157,7 @@ def _map(
 def _target_child(said: list[dict]) -> str:
     """The code that becomes CHI, chosen as for a CHAT file (chat.read_chat)."""
     codes = Counter(row["speaker_code"] for row in said if row["speaker_role"] == TARGET_CHILD)
-    return min(codes, key=lambda code: (code != CHILD, -codes[code]), default=CHILD)
+    return target_children(codes, codes)[0]
 
 
 def _head(row: dict, corpus: str, name: str) -> tuple[str, str, str, float | None]:
