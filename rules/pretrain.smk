@@ -1,14 +1,8 @@
 """Pre-training, a rule for every row of the table of models that has the method.
 
-Needs: triplets of the pretrain and validation parts and, where a row mixes them in, of adults; the tokenizer.
+Needs: the tokenizer, texts of the pretrain and validation parts in its tokens.
 Makes: models/{run}/seed{seed}/{checkpoint}/ for every checkpoint of the row, settings.yaml, log.csv.
 """
-
-
-def adult_dialogue(row):
-    """The triplets of adults, where the row mixes them in."""
-    return {"adult": ADULT_TRIPLETS} if row.adult_share else {}
-
 
 for run, row in rows(CONFIG.models, "method", "pretrain").items():
 
@@ -16,9 +10,8 @@ for run, row in rows(CONFIG.models, "method", "pretrain").items():
         name:
             f"pretrain_{run}"
         input:
-            **adult_dialogue(row),
-            train=f"{RESULTS}/corpus/triplets/pretrain.parquet",
-            validation=f"{RESULTS}/corpus/triplets/validation.parquet",
+            train=f"{RESULTS}/tokens/{row.text_name()}/pretrain",
+            validation=f"{RESULTS}/tokens/{row.text}/validation",
             tokenizer=f"{RESULTS}/tokenizer",
         output:
             **checkpoint_folders(run),
@@ -35,5 +28,7 @@ for run, row in rows(CONFIG.models, "method", "pretrain").items():
             code=code("pretrain.py"),
             settings=settings_of(row, "method"),
             run=run,
+            # No output: Snakemake deletes those of a job that was killed.
+            state=model_file(run, "state"),
         script:
             "../scripts/pretrain.py"

@@ -22,8 +22,15 @@ class Workflow:
 
     def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run snakemake in the copy; stdout and stderr together in `.stdout`."""
+        process = self.start(*arguments)
+        stdout, _ = process.communicate()
+        assert not check or process.returncode == 0, stdout[-6000:]
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout)
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """Start snakemake in the copy, stderr into stdout."""
         environment = os.environ | {"PYTHONPATH": str(self.folder / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
             env=environment,
@@ -31,8 +38,6 @@ class Workflow:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        assert not check or done.returncode == 0, done.stdout[-6000:]
-        return done
 
     def planned(self, *arguments: str) -> dict[str, list[str]]:
         """What a dry run would do: rule -> first outputs of its jobs."""

@@ -21,10 +21,19 @@ def with_data(project):
     return project
 
 
+# What is laid over another preset, and the rows of models that it adds.
+OVERLAYS = {
+    "ablations.yaml": ("childes_small.yaml", {"base_wide"}),
+    "paper_scales.yaml": ("paper.yaml", {"base_350m", "base_1300m"}),
+}
+
+
 @pytest.mark.parametrize("preset", sorted(path.name for path in (PROJECT / "presets").glob("*.yaml")))
 def test_dry_run(with_data, preset):
-    planned = with_data.planned("--configfile", f"presets/{preset}")
-    assert len(planned["score"]) > 50
-    assert {"utterances", "replies", "report"} <= set(planned)
+    below, added = OVERLAYS.get(preset, (None, set()))
+    planned = with_data.planned("--configfile", *(f"presets/{name}" for name in (below, preset) if name))
+    assert {f"pretrain_{run}" for run in added} <= set(planned)
+    assert len(planned["score"]) > 50 or below
+    assert {"utterances", "tokens", "report"} <= set(planned)
     assert any(rule.startswith("pretrain_") for rule in planned)
     assert all(output.startswith("results/") and output.count("/") > 1 for output in planned["score"])

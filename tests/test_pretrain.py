@@ -1,18 +1,25 @@
 """Packing, the loss on packed rows, the word budget, and that a seed decides everything."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from babylogue.dialogue import write_turns
 from babylogue.errors import UserError
+from babylogue.model import texts as texts_module
 from babylogue.model.architecture import build_model
-from babylogue.model.batches import epoch_batches, pack, tokenise
+from babylogue.model.batches import epoch_batches, pack
 from babylogue.model.pretrain import learning_rate, loss_of_batch, pretrain
 from babylogue.model.settings import ArchitectureSettings, PretrainSettings, checkpoint_name
-from babylogue.model.texts import mix_in_adults, training_texts
+from babylogue.model.state import TrainingState
+from babylogue.model.texts import training_texts
+from babylogue.model.tokens import read_tokens, write_tokens
 from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
 from babylogue.tokenizer.settings import TokenizerSettings
 
@@ -54,8 +61,12 @@ SETTINGS = PretrainSettings(
 
 
 @pytest.fixture(scope="module")
-def texts(triplets, tokenizer):
-    return tokenise(*training_texts(triplets, "triplets"), tokenizer, SETTINGS.row_tokens)
+def texts(triplets, tokenizer, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tokens")
+    triplets.to_parquet(folder / "triplets.parquet")
+    pieces = training_texts(folder / "triplets.parquet", "triplets")
+    write_tokens(folder / "tokens", pieces, tokenizer.backend_tokenizer, tokenizer.eos_token_id)
+    return read_tokens(folder / "tokens")
 
 
 def batches(texts, tokenizer, order):
@@ -79,15 +90,47 @@ def test_packing_never_overfills_and_wastes_little():
     assert lengths.sum() / (128 * len(rows)) > 0.97
 
 
-def test_adults_take_their_share_of_the_words_and_no_more(triplets):
-    adult = triplets.assign(speakers=[["ANN", "BEN", "ANN"]] * len(triplets))
-    mixed = mix_in_adults(triplets, adult, 0.25)
-    of_adults = mixed["speakers"].map(lambda speakers: speakers[0] == "ANN")
+def test_adults_take_their_share_of_the_words_and_no_more(triplets, tmp_path, monkeypatch):
+    monkeypatch.setattr(texts_module, "_PIECE", 30)  # so that a share ends within a piece
+    child, adult, few = (tmp_path / f"{name}.parquet" for name in ("child", "adult", "few"))
+    adults = triplets.assign(speakers=[["ANN", "BEN", "ANN"]] * len(triplets))
+    for file, table in ((child, triplets), (adult, adults), (few, adults.head(20))):
+        table.to_parquet(file)
+    mixed = [pair for piece in training_texts(child, "triplets", adult, 0.25) for pair in zip(*piece, strict=True)]
     longest = triplets["words"].max()
-    assert abs(mixed["words"].sum() - triplets["words"].sum()) < 2 * longest
-    assert abs(mixed["words"][of_adults].sum() - 0.25 * triplets["words"].sum()) < longest
+    assert abs(sum(words for _, words in mixed) - triplets["words"].sum()) < 2 * longest
+    of_adults = sum(words for text, words in mixed if text.startswith("*ANN:"))
+    assert abs(of_adults - 0.25 * triplets["words"].sum()) < longest
     with pytest.raises(UserError, match=r"adult_dialogue\.path: its triplets have .* adult_share 0\.5 of"):
-        mix_in_adults(triplets, adult.head(20), 0.5)
+        training_texts(child, "triplets", few, 0.5)
+
+
+def test_texts_on_disk_are_what_the_tokenizer_gives(texts, triplets, tokenizer):
+    assert isinstance(texts.tokens, np.memmap)
+    assert texts.words.tolist() == triplets["words"].tolist()
+    for index in (0, 57, 199):
+        row = triplets.iloc[index]
+        ids = tokenizer(write_turns(row["speakers"], row["turns"]))["input_ids"]
+        assert texts.tokens[texts.starts[index] : texts.starts[index + 1]].tolist() == [
+            *ids,
+            tokenizer.eos_token_id,
+        ]
+
+
+def test_a_text_longer_than_a_row_is_cut(texts):
+    for batch in epoch_batches(texts, row_tokens=8, batch_rows=4, pad=2, order=np.arange(50)):
+        assert batch.input_ids.shape[1] == 8
+        assert (batch.texts >= 0).all()
+        assert torch.equal(batch.position_ids, torch.arange(8).expand_as(batch.position_ids))
+
+
+def test_skipped_batches_leave_the_others_as_they_are(texts, tokenizer):
+    order = np.random.default_rng(3).permutation(len(texts))
+    whole, rest = (
+        list(epoch_batches(texts, row_tokens=64, batch_rows=4, pad=2, order=order, skip=skip)) for skip in (0, 5)
+    )
+    assert len(rest) == len(whole) - 5 > 0
+    assert all(torch.equal(a.input_ids, b.input_ids) for a, b in zip(whole[5:], rest, strict=True))
 
 
 def test_packed_and_unpacked_texts_give_the_same_loss(texts, tokenizer):
@@ -109,9 +152,10 @@ def test_packed_and_unpacked_texts_give_the_same_loss(texts, tokenizer):
     assert packed_total / packed_count == pytest.approx(total / count, rel=1e-6)
 
 
-def test_sentences_have_the_words_of_the_triplets(triplets):
-    _, by_triplet = training_texts(triplets, "triplets")
-    sentences, by_sentence = training_texts(triplets, "sentences")
+def test_sentences_have_the_words_of_the_triplets(triplets, tmp_path):
+    triplets.to_parquet(tmp_path / "triplets.parquet")
+    ((_, by_triplet),) = training_texts(tmp_path / "triplets.parquet", "triplets")
+    ((sentences, by_sentence),) = training_texts(tmp_path / "triplets.parquet", "sentences")
     assert sum(by_triplet) == sum(by_sentence)
     assert len(sentences) == 3 * len(triplets)
     assert all(text.count("*") == 1 for text in sentences)
@@ -122,43 +166,42 @@ def test_words_seen_are_those_of_the_texts(texts, tokenizer):
     assert whole == texts.words.sum()
 
 
+def weights(folder):
+    return (folder / "model.safetensors").read_bytes()
+
+
+def train(texts, tokenizer, folder, settings=SETTINGS, **state):
+    """The log and the checkpoints' folders of a training in `folder`."""
+    opened = TrainingState(folder, {"pretrain": settings.model_dump()}, **state)
+    return pretrain(tokenizer, texts, texts, settings, seed=1, state=opened, device=torch.device("cpu"))
+
+
 @pytest.fixture(scope="module")
 def trained(texts, tokenizer, tmp_path_factory):
-    folders = []
-    for name in ("one", "two"):
-        folder = tmp_path_factory.mktemp(name)
-        log = pretrain(
-            tokenizer,
-            texts,
-            texts,
-            SETTINGS,
-            seed=1,
-            folder=lambda checkpoint, folder=folder: folder / checkpoint,
-            device=torch.device("cpu"),
-        )
-        folders.append((folder, log))
-    return folders
+    return [train(texts, tokenizer, tmp_path_factory.mktemp(name)) for name in ("one", "two")]
 
 
 def test_checkpoints_are_there_and_load(trained):
-    (folder, log), _ = trained
-    assert sorted(path.name for path in folder.iterdir()) == ["best", "chck_1K", "chck_2K", "final"]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(SETTINGS.checkpoint_names())
-    model = AutoModelForCausalLM.from_pretrained(folder / "chck_1K")
-    assert model.config.vocab_size == len(AutoTokenizer.from_pretrained(folder / "chck_1K"))
+    (log, folders), _ = trained
+    assert sorted(folders) == ["best", "chck_1K", "chck_2K", "final"] == sorted(SETTINGS.checkpoint_names())
+    model = AutoModelForCausalLM.from_pretrained(folders["chck_1K"])
+    assert model.config.vocab_size == len(AutoTokenizer.from_pretrained(folders["chck_1K"]))
+    assert [name for names in log["checkpoint"] for name in names.split() if name != "best"] == [
+        "chck_1K", "chck_2K", "final",
+    ]  # fmt: skip
     assert log["validation_loss"].iloc[-1] < 0.95 * log["validation_loss"].iloc[0]
 
 
 def test_checkpoints_fall_on_their_budget_to_the_batch(trained, texts):
-    (_, log), _ = trained
+    (log, _), _ = trained
     for budget in (1000, 2000, 3000):
         first = log.loc[log["words"] >= budget, "words"].iloc[0]
         assert first - budget < 4 * 64
 
 
 def test_one_seed_gives_one_set_of_weights(trained):
-    (one, _), (two, _) = trained
-    assert (one / "final/model.safetensors").read_bytes() == (two / "final/model.safetensors").read_bytes()
+    (_, one), (_, two) = trained
+    assert weights(one["final"]) == weights(two["final"])
 
 
 def test_learning_rate_rises_and_falls():
@@ -167,7 +210,18 @@ def test_learning_rate_rises_and_falls():
     assert rates[3] == pytest.approx(SETTINGS.learning_rate * SETTINGS.final_learning_rate_share)
 
 
-def test_the_papers_model_has_its_parameters():
+@pytest.mark.parametrize(
+    ("preset", "run", "millions"),
+    [
+        ("paper.yaml", None, 134.8),
+        ("paper_scales.yaml", "base_350m", 344.5),
+        ("paper_scales.yaml", "base_1300m", 1267.9),
+    ],
+)
+def test_models_of_the_presets_have_their_parameters(preset, run, millions):
+    content = yaml.safe_load((Path(__file__).parents[1] / "presets" / preset).read_text())
+    row = content["models"][run] if run else content["pretrain"]
+
     class Vocabulary:
         bos_token_id, eos_token_id, pad_token_id = 0, 1, 2
 
@@ -175,10 +229,8 @@ def test_the_papers_model_has_its_parameters():
             return 8465
 
     with torch.device("meta"):
-        paper = ArchitectureSettings(
-            hidden_size=1024, intermediate_size=1024, layers=16, heads=16, context_tokens=512
-        )
-        assert round(build_model(paper, Vocabulary()).num_parameters() / 1e6, 1) == 134.8
+        model = build_model(ArchitectureSettings(**row["architecture"]), Vocabulary())
+        assert round(model.num_parameters() / 1e6, 1) == millions
 
 
 @pytest.mark.parametrize(("words", "name"), [(50_000, "chck_50K"), (1_000_000, "chck_1M"), (1500, "chck_1500")])

@@ -22,7 +22,13 @@ MODELS = [
     {"run": "ppo_bleu", "method": "ppo", "parent": "base", "parent_checkpoint": "final", "reward": "bleu"},
 ]
 LOGS = {
-    "base": pd.DataFrame({"words": [50_040, 100_010], "validation_loss": [4.0, 3.5]}),
+    "base": pd.DataFrame(
+        {
+            "words": [50_040, 80_000, 100_010],
+            "validation_loss": [3.4, 3.6, 3.5],
+            "checkpoint": ["chck_50K best", None, "final"],
+        }
+    ),
     "dpo_natural": pd.DataFrame({"step": [0, 10], "heldout_accuracy": [60.0, 64.0]}),
     "ppo_bleu": pd.DataFrame(
         {"step": [0, 1], "reward_mean": [0.1, 0.2], "kl_full": [0.0, 0.4], "held_out_accuracy": [60.0, np.nan]}
@@ -212,6 +218,12 @@ def test_page_has_every_score_and_says_what_is_missing():
     assert list(page.table("Utterances by the target child's age in years")) == ["Ages", "2", "unknown"]
     assert page.table("Models")["dpo_natural"] == ["dpo", "base, final", "pairs natural", ""]
     assert page.table("dialogue_words: the numbers")["base"][0] == "100,010"
+    assert page.table("Validation loss: the numbers") == {
+        "Model": ["Words", "Value"],
+        "base, chck_50K": ["50,040", "3.40"],
+        "base, best": ["50,040", "3.40"],
+        "base, final": ["100,010", "3.50"],
+    }
 
 
 def test_page_asks_the_network_for_nothing_and_has_no_script():

@@ -1,8 +1,10 @@
 """The default configuration run to its end, and what every kind of change reruns."""
 
 import json
+import time
 
 import pandas as pd
+import psutil
 import pytest
 import yaml
 
@@ -211,7 +213,8 @@ def test_deleted_score_is_made_again_alone(edited):
 def test_one_score_by_its_name_from_nothing(project):
     planned = project.planned("results/scores/base/seed0/final/toy_grammar.json")
     assert set(planned) == {
-        "toy_transcripts", "utterances", "split", "triplets", "tokenizer", "pretrain_base", "suite", "score",
+        "toy_transcripts", "utterances", "split", "triplets", "tokenizer", "tokens", "pretrain_base", "suite",
+        "score",
     }  # fmt: skip
     assert planned["score"] == ["results/scores/base/seed0/final/toy_grammar.json"]
 
@@ -274,13 +277,47 @@ def test_adult_dialogue_is_read_and_mixed_in_where_a_row_asks(project):
     project.write("adult.yaml", yaml.safe_dump(overlay))
     planned = project.planned("--configfile", "adult.yaml", "--", "results/models/base_adult/seed0/final")
     assert set(planned) == {
-        "toy_transcripts", "utterances", "split", "triplets", "adult_triplets", "tokenizer", "pretrain_base_adult",
+        "toy_transcripts", "utterances", "split", "triplets", "adult_triplets", "tokenizer", "tokens",
+        "pretrain_base_adult",
     }  # fmt: skip
     assert len(planned["utterances"]) == 2
+    assert planned["tokens"] == ["results/tokens/triplets_adult0.5/pretrain", "results/tokens/triplets/validation"]
     (folder / "one.cha").unlink()
     done = project.snakemake("--dry-run", "--configfile", "adult.yaml", check=False)
     assert "adult_dialogue.path: adults has no .cha file and no .zip" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_a_training_that_was_killed_goes_on_and_ends_in_the_same_weights(edited):
+    row = {"method": "pretrain", "words": 60_000, "checkpoints": [20_000], "validations": 3}
+    edited.write("killed.yaml", yaml.safe_dump({"models": {"whole": row, "killed": row}}))
+    command = ["--cores", "2", "--configfile", "killed.yaml", "--"]
+    edited.snakemake(*command, "results/models/whole/seed0/final")
+
+    folder = edited.folder / "results/models/killed/seed0"
+    snakemake = edited.start(*command, "results/models/killed/seed0/final")
+    while not list((folder / "state").glob("*.sha256")):
+        assert snakemake.poll() is None
+        time.sleep(0.01)
+    (job,) = [
+        process
+        for process in psutil.Process(snakemake.pid).children(recursive=True)
+        if any(part.endswith("pretrain.py") for part in process.cmdline()) and not process.children()
+    ]
+    job.kill()
+    snakemake.communicate()
+    assert snakemake.returncode != 0
+    assert not (folder / "final").exists()
+
+    edited.snakemake(*command, "results/models/killed/seed0/final")
+    assert "going on from step" in edited.read("results/logs/models/killed/seed0.log")
+    assert not (folder / "state").exists()
+    for checkpoint in ("chck_20K", "best", "final"):
+        whole, killed = (
+            edited.folder / f"results/models/{run}/seed0/{checkpoint}/model.safetensors"
+            for run in ("whole", "killed")
+        )
+        assert whole.read_bytes() == killed.read_bytes()
 
 
 def test_age_of_acquisition_is_fitted_to_all_checkpoints_of_a_run(edited):

@@ -51,11 +51,14 @@ class _ProgressLines:
         pass
 
 
-def progress(iterable=None, *, total=None, description: str, unit: str, every_s: float = 5.0) -> tqdm:
-    """A tqdm bar whose refreshes are log lines, at most one in `every_s` seconds."""
+def progress(
+    iterable=None, *, total=None, initial: int = 0, description: str, unit: str, every_s: float = 5.0
+) -> tqdm:
+    """A tqdm bar whose refreshes are log lines, at most one in `every_s` seconds; `initial` is done already."""
     return tqdm(
         iterable,
         total=total,
+        initial=initial,
         desc=description,
         unit=unit,
         unit_scale=True,

@@ -2,23 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
 
+from .tokens import TokenisedTexts
+
 _SHUFFLE_BUFFER = 1024
-
-
-@dataclass(frozen=True)
-class TokenisedTexts:
-    """Texts as one array of token ids, `<s> ... </s>` each."""
-
-    tokens: np.ndarray  # (all tokens,) int32
-    starts: np.ndarray  # (texts + 1,) int64; text i is tokens[starts[i]:starts[i + 1]]
-    words: np.ndarray  # (texts,) int64, lexical words
-
-    def __len__(self) -> int:
-        return len(self.words)
 
 
 @dataclass(frozen=True)
@@ -27,12 +18,16 @@ class Batch:
 
     input_ids: torch.Tensor  # (R, T)
     position_ids: torch.Tensor  # (R, T), from 0 in every text
-    texts: torch.Tensor  # (R, T), which text of the row a token is of; -1 padding
+    texts: torch.Tensor  # (R, T), which text of the batch a token is of; -1 padding
     words: int
+    tokens: int
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on another device."""
-        return Batch(self.input_ids.to(device), self.position_ids.to(device), self.texts.to(device), self.words)
+        moved = (
+            tensor.to(device, non_blocking=True) for tensor in (self.input_ids, self.position_ids, self.texts)
+        )
+        return Batch(*moved, self.words, self.tokens)
 
     def attention_mask(self) -> torch.Tensor:
         """(R, 1, T, T) bool: causal, within one text."""
@@ -47,66 +42,64 @@ class Batch:
         return predicts, self.input_ids[:, 1:][predicts[:, :-1]]
 
 
-def tokenise(texts: list[str], words: list[int], tokenizer, max_tokens: int) -> TokenisedTexts:
-    """Encode texts once; what a text has beyond `max_tokens` (BOS and EOS included) is cut off."""
-    encoded = tokenizer(texts, truncation=True, max_length=max_tokens - 1)["input_ids"] if texts else []
-    lengths = np.array([len(ids) + 1 for ids in encoded], dtype=np.int64)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    tokens = np.empty(starts[-1], dtype=np.int32)
-    for ids, start in zip(encoded, starts[:-1], strict=True):
-        tokens[start : start + len(ids)] = ids
-        tokens[start + len(ids)] = tokenizer.eos_token_id
-    return TokenisedTexts(tokens, starts, np.asarray(words, dtype=np.int64))
-
-
 def pack(lengths: np.ndarray, capacity: int) -> list[list[int]]:
     """First-fit decreasing: rows of indices whose lengths add up to at most `capacity`."""
     rows: list[list[int]] = []
-    room: list[int] = []
-    for index in np.argsort(-lengths, kind="stable"):
+    room = np.full(len(lengths), capacity)
+    for index in np.argsort(-lengths, kind="stable").tolist():
         need = lengths[index]
-        row = next((row for row, free in enumerate(room) if free >= need), None)
-        if row is None:
+        row = int(np.argmax(room >= need))  # the first with room enough; a new one has it always
+        if row == len(rows):
             rows.append([])
-            room.append(capacity)
-            row = len(rows) - 1
-        rows[row].append(int(index))
+        rows[row].append(index)
         room[row] -= need
     return rows
 
 
-def _batch(texts: TokenisedTexts, rows: list[list[int]], row_tokens: int, pad: int) -> Batch:
-    input_ids = np.full((len(rows), row_tokens), pad, dtype=np.int64)
-    positions = np.zeros((len(rows), row_tokens), dtype=np.int64)
-    owner = np.full((len(rows), row_tokens), -1, dtype=np.int64)
-    for number, row in enumerate(rows):
-        at = 0
-        for which, index in enumerate(row):
-            ids = texts.tokens[texts.starts[index] : texts.starts[index + 1]]
-            here = slice(at, at + len(ids))
-            input_ids[number, here], positions[number, here], owner[number, here] = ids, np.arange(len(ids)), which
-            at += len(ids)
-    words = int(sum(texts.words[index] for row in rows for index in row))
-    return Batch(torch.from_numpy(input_ids), torch.from_numpy(positions), torch.from_numpy(owner), words)
-
-
 def epoch_batches(
-    texts: TokenisedTexts, *, row_tokens: int, batch_rows: int, pad: int, order: np.ndarray
+    texts: TokenisedTexts, *, row_tokens: int, batch_rows: int, pad: int, order: np.ndarray, skip: int = 0
 ) -> Iterator[Batch]:
-    """Batches of one pass over the texts in `order`; the last may have fewer rows.
+    """Batches of one pass over the texts in `order`, all but the first `skip`; the last may have fewer rows.
 
-    Texts are packed within a buffer of the order, so rows mix texts of all lengths and little is padded.
+    Texts are packed within a buffer of the order, so rows mix texts of all lengths and little is padded. Of a text
+    of more than `row_tokens` tokens the first so many are taken.
     """
-    lengths = np.diff(texts.starts)
+    for rows in islice(_batches_of_rows(texts, row_tokens, batch_rows, order), skip, None):
+        yield _batch(texts, rows, row_tokens, pad)
+
+
+def _batches_of_rows(
+    texts: TokenisedTexts, row_tokens: int, batch_rows: int, order: np.ndarray
+) -> Iterator[list[list[int]]]:
     rows: list[list[int]] = []
     for start in range(0, len(order), _SHUFFLE_BUFFER):
         buffer = order[start : start + _SHUFFLE_BUFFER]
-        packed = [[int(buffer[index]) for index in row] for row in pack(lengths[buffer], row_tokens)]
+        packed = pack(_lengths(texts, buffer, row_tokens), row_tokens)
         # Packing sorts by length; the rows' order must not tell the lengths.
         shuffle = np.random.default_rng(int(buffer[0])).permutation(len(packed))
-        rows.extend(packed[index] for index in shuffle)
+        rows.extend(buffer[packed[index]].tolist() for index in shuffle)
         while len(rows) >= batch_rows:
-            yield _batch(texts, rows[:batch_rows], row_tokens, pad)
+            yield rows[:batch_rows]
             rows = rows[batch_rows:]
     if rows:
-        yield _batch(texts, rows, row_tokens, pad)
+        yield rows
+
+
+def _lengths(texts: TokenisedTexts, which: np.ndarray, row_tokens: int) -> np.ndarray:
+    return np.minimum(texts.starts[which + 1] - texts.starts[which], row_tokens)
+
+
+def _batch(texts: TokenisedTexts, rows: list[list[int]], row_tokens: int, pad: int) -> Batch:
+    which = np.concatenate([np.asarray(row) for row in rows])  # [texts of the batch]
+    lengths = _lengths(texts, which, row_tokens)
+    begins = np.cumsum(lengths) - lengths  # of each text among the batch's tokens
+    owner = np.repeat(np.arange(len(which)), lengths)  # [tokens]
+    position = np.arange(len(owner)) - begins[owner]
+    # Each row's first text begins where the row does.
+    number = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    first = np.searchsorted(number, number)
+    at = (number * row_tokens + begins - begins[first])[owner] + position
+    flat = np.full((3, len(rows) * row_tokens), [[pad], [0], [-1]], dtype=np.int64)
+    flat[:, at] = texts.tokens[texts.starts[which][owner] + position], position, owner
+    input_ids, positions, owners = torch.from_numpy(flat.reshape(3, len(rows), row_tokens))
+    return Batch(input_ids, positions, owners, int(texts.words[which].sum()), len(owner))

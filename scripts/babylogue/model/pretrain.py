@@ -1,8 +1,8 @@
-"""Pre-training: one plain loop over packed batches, with checkpoints by words seen."""
+"""Pre-training: one plain loop over packed batches, with checkpoints by words seen, that survives being killed."""
 
 import math
 import time
-from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,35 +13,47 @@ from torch.nn.functional import cross_entropy
 from ..errors import UserError
 from ..logs import logger, progress
 from .architecture import build_model
-from .batches import Batch, TokenisedTexts, epoch_batches
+from .batches import Batch, epoch_batches
 from .checkpoints import save_model
 from .settings import PretrainSettings, checkpoint_name
+from .state import TrainingState
+from .throughput import matrix_peak
+from .tokens import TokenisedTexts
+
+_CHECK_EVERY = 50  # steps; reading a loss makes a GPU wait
+
+
+@dataclass
+class _Position:
+    """Where the training stands, and what it has to tell."""
+
+    words: int = 0
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0  # of the epoch, the next one
+    best: float = math.inf  # lowest validation loss so far
+    losses: list[float] = field(default_factory=list)  # since the last row of the log
+    log: list[dict] = field(default_factory=list)
 
 
 def loss_of_batch(model, batch: Batch) -> torch.Tensor:
     """Mean negative log-likelihood per predicted token, natural logarithm; scalar."""
-    hidden = model.model(
-        input_ids=batch.input_ids, position_ids=batch.position_ids, attention_mask=batch.attention_mask()
-    ).last_hidden_state  # (R, T, H)
-    predicts, targets = batch.targets()
-    # The output layer, the dearest of a small model, runs on the predicting positions alone.
-    return cross_entropy(model.lm_head(hidden[predicts]).float(), targets)
+    device = batch.input_ids.device.type
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+        hidden = model.model(
+            input_ids=batch.input_ids, position_ids=batch.position_ids, attention_mask=batch.attention_mask()
+        ).last_hidden_state  # (R, T, H)
+        predicts, targets = batch.targets()
+        # The output layer, the dearest of a small model, runs on the predicting positions alone.
+        return cross_entropy(model.lm_head(hidden[predicts]).float(), targets)
 
 
 @torch.no_grad()
-def validation_loss(model, texts: TokenisedTexts, settings: PretrainSettings, device: torch.device) -> float:
+def validation_loss(model, texts: TokenisedTexts, settings: PretrainSettings) -> float:
     """Loss per token over the validation texts."""
     model.eval()
     total, count = 0.0, 0
-    order = np.arange(min(len(texts), settings.validation_texts))
-    for batch in epoch_batches(
-        texts,
-        row_tokens=settings.row_tokens,
-        batch_rows=settings.batch_rows,
-        pad=model.config.pad_token_id,
-        order=order,
-    ):
-        batch = batch.to(device)
+    for batch in _batches(texts, np.arange(min(len(texts), settings.validation_texts)), model, settings):
         tokens = int(batch.targets()[0].sum())
         total += float(loss_of_batch(model, batch)) * tokens
         count += tokens
@@ -58,15 +70,6 @@ def learning_rate(share: float, settings: PretrainSettings) -> float:
     return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * after)))
 
 
-def _optimiser(model, settings: PretrainSettings) -> torch.optim.AdamW:
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), fused=True)
-
-
 def pretrain(
     tokenizer,
     train: TokenisedTexts,
@@ -74,93 +77,164 @@ def pretrain(
     settings: PretrainSettings,
     *,
     seed: int,
-    folder: Callable[[str], Path],
+    state: TrainingState,
     device: torch.device,
-) -> pd.DataFrame:
-    """Train a model from scratch and write its checkpoints.
-
-    Args:
-        folder: where the checkpoint of a name goes.
+) -> tuple[pd.DataFrame, dict[str, Path]]:
+    """Train a model from scratch, or go on from `state`, which ends in the same weights to the bit on a CPU.
 
     Returns:
-        The log, one row a validation: words, epoch, step, loss (mean since the row before),
-        validation_loss (nats a token), learning_rate, tokens_per_s.
+        The log, one row a validation: words, epoch, step, loss (mean since the row before), validation_loss (nats
+        a token), learning_rate, tokens_per_s, share_of_peak (6 x parameters x tokens_per_s over the machine's
+        matrix products), checkpoint (the name of the one that was written then);
+        checkpoint -> its folder, in the state's.
 
     Raises:
-        UserError: there is no text to train on, or the loss is no longer finite.
+        UserError: there is no text to train on, the loss is no longer finite, or the disk is full.
     """
     if not len(train) or not len(validation):
         raise UserError("corpus: no triplets in the pretrain or the validation part; add transcripts")
+    folder = state.folder / "checkpoints"
     torch.manual_seed(seed)
     model = build_model(settings.architecture, tokenizer).to(device)
     optimiser = _optimiser(model, settings)
-    logger.info(
-        "%.2fM parameters, %d texts of %d words", model.num_parameters() / 1e6, len(train), train.words.sum()
-    )
+    at = _restored(state, model, optimiser) or _Position()
+    if settings.compile:
+        model.model.compile()
+    parameters, corpus_words = model.num_parameters(), int(train.words.sum())
+    logger.info("%.2fM parameters, %d texts of %d words", parameters / 1e6, len(train), corpus_words)
 
+    operations_per_token = 6 * parameters
+    peak = matrix_peak(device, torch.bfloat16 if device.type == "cuda" else torch.float32)
     every = settings.words / settings.validations
-    validate_at = sorted({round(every * (i + 1)) for i in range(settings.validations)} | set(settings.checkpoints))
-    rows: list[dict] = []
-    words = step = epoch = tokens = 0
-    losses: list[float] = []
-    best = math.inf
-    start = time.perf_counter()
-    with progress(total=settings.words, description="words seen", unit="w") as bar:
-        while words < settings.words:
-            order = np.random.default_rng([seed, epoch]).permutation(len(train))
-            for batch in epoch_batches(
-                train,
-                row_tokens=settings.row_tokens,
-                batch_rows=settings.batch_rows,
-                pad=tokenizer.pad_token_id,
-                order=order,
-            ):
-                rate = learning_rate((words + batch.words) / settings.words, settings)
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
-                batch = batch.to(device)
-                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-                    loss = loss_of_batch(model, batch)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_gradient_norm)
-                optimiser.step()
-
-                losses.append(float(loss.detach()))
-                if not math.isfinite(losses[-1]):
-                    raise UserError(
-                        f"the loss is {losses[-1]} at step {step}, {words:,} words; lower learning_rate"
-                    )
-                words += batch.words
-                step += 1
-                tokens += int((batch.texts >= 0).sum())
+    stops = {round(every * (number + 1)) for number in range(settings.validations)} | {*settings.checkpoints}
+    unread: list[tuple[int, int, int, torch.Tensor]] = []  # step, epoch, batch, loss
+    tokens, since = 0, time.perf_counter()
+    with progress(total=settings.words, initial=at.words, description="words seen", unit="w") as bar:
+        while at.words < settings.words:
+            order = np.random.default_rng([seed, at.epoch]).permutation(len(train))
+            for batch in _batches(train, order, model, settings, skip=at.batch):
+                rate = learning_rate((at.words + batch.words) / settings.words, settings)
+                loss = _step(model, optimiser, batch, rate, settings)
+                before, at.words = at.words, at.words + batch.words
+                at.step += 1
+                at.batch += 1
+                unread.append((at.step, at.epoch, at.batch, loss))
+                tokens += batch.tokens
                 bar.update(batch.words)
-                reached = [at for at in validate_at if at <= words]
+
+                reached = [words for words in stops if before < words <= at.words]
+                save = state.is_due() or any(words in settings.checkpoints for words in reached)
+                if reached or save or len(unread) == _CHECK_EVERY:
+                    at.losses += _finite(unread, at.log, folder)
+                    unread = []
+                    bar.set_postfix(loss=f"{at.losses[-1]:.3f}", learning_rate=f"{rate:.2g}", refresh=False)
                 if reached:
-                    validate_at = validate_at[len(reached) :]
-                    measured = validation_loss(model, validation, settings, device)
-                    rows.append(
-                        {
-                            "words": words,
-                            "epoch": words / int(train.words.sum()),
-                            "step": step,
-                            "loss": float(np.mean(losses)),
-                            "validation_loss": measured,
-                            "learning_rate": rate,
-                            "tokens_per_s": tokens / (time.perf_counter() - start),
-                        }
-                    )
-                    logger.info(
-                        "%(words)d words: loss %(loss).3f, validation loss %(validation_loss).3f", rows[-1]
-                    )
-                    losses = []
-                    if measured < best:
-                        best = measured
-                        save_model(model, tokenizer, folder("best"))
-                    for at in set(reached) & set(settings.checkpoints):
-                        save_model(model, tokenizer, folder(checkpoint_name(at)))
-                if words >= settings.words:
+                    speed = tokens / (time.perf_counter() - since)
+                    row = {
+                        "words": at.words,
+                        "epoch": at.words / corpus_words,
+                        "step": at.step,
+                        "loss": float(np.mean(at.losses)),
+                        "validation_loss": validation_loss(model, validation, settings),
+                        "learning_rate": rate,
+                        "tokens_per_s": speed,
+                        "share_of_peak": operations_per_token * speed / peak,
+                    }
+                    names = [checkpoint_name(words) for words in reached if words in settings.checkpoints]
+                    if at.words >= settings.words:
+                        names.append("final")
+                    if row["validation_loss"] < at.best:
+                        at.best = row["validation_loss"]
+                        names.append("best")
+                    for name in names:
+                        save_model(model, tokenizer, folder / name)
+                    at.log.append(row | {"checkpoint": " ".join(names)})
+                    at.losses = []
+                    _report(row)
+                    tokens, since = 0, time.perf_counter()
+                if save:
+                    state.save(at.step, _state(model, optimiser, at))
+                if at.words >= settings.words:
                     break
-            epoch += 1
-    save_model(model, tokenizer, folder("final"))
-    return pd.DataFrame(rows)
+            else:
+                at.epoch, at.batch = at.epoch + 1, 0
+    state.save(at.step, _state(model, optimiser, at))
+    return pd.DataFrame(at.log), {name: folder / name for name in settings.checkpoint_names()}
+
+
+def _batches(texts: TokenisedTexts, order: np.ndarray, model, settings: PretrainSettings, skip: int = 0):
+    batches = epoch_batches(
+        texts,
+        row_tokens=settings.row_tokens,
+        batch_rows=settings.batch_rows,
+        pad=model.config.pad_token_id,
+        order=order,
+        skip=skip,
+    )
+    return (batch.to(model.device) for batch in batches)
+
+
+def _step(model, optimiser, batch: Batch, rate: float, settings: PretrainSettings) -> torch.Tensor:
+    """One step of the optimiser; the loss before it."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    loss = loss_of_batch(model, batch)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_gradient_norm)
+    optimiser.step()
+    return loss.detach()
+
+
+def _optimiser(model, settings: PretrainSettings) -> torch.optim.AdamW:
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    betas = (settings.beta1, settings.beta2)
+    return torch.optim.AdamW(groups, lr=0.0, betas=betas, eps=settings.epsilon, fused=True)
+
+
+def _finite(unread: list[tuple[int, int, int, torch.Tensor]], log: list[dict], folder: Path) -> list[float]:
+    """The losses of the last steps as numbers."""
+    values = torch.stack([loss for *_, loss in unread]).tolist()
+    for (step, epoch, batch, _), value in zip(unread, values, strict=True):
+        if not math.isfinite(value):
+            kept = [row["checkpoint"] for row in log if row["checkpoint"]]
+            good = f"the last good checkpoint is {folder / kept[-1].split()[0]}" if kept else "no checkpoint yet"
+            raise UserError(
+                f"the loss is {value} at step {step} (epoch {epoch + 1}, batch {batch}); "
+                f"{good}; lower pretrain.learning_rate"
+            )
+    return values
+
+
+def _state(model, optimiser, at: _Position) -> dict:
+    return {
+        "model": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "random": torch.get_rng_state(),
+        "position": asdict(at),
+    }
+
+
+def _restored(state: TrainingState, model, optimiser) -> _Position | None:
+    """Put the last state, if there is one, into model and optimiser; where the training stood."""
+    saved = state.load()
+    if saved is None:
+        return None
+    model.load_state_dict(saved["model"])
+    optimiser.load_state_dict(saved["optimiser"])
+    torch.set_rng_state(saved["random"])
+    at = _Position(**saved["position"])
+    logger.info("going on from step %d, %d words", at.step, at.words)
+    return at
+
+
+def _report(row: dict) -> None:
+    logger.info(
+        "%(words)d words: loss %(loss).3f, validation loss %(validation_loss).3f, "
+        "%(tokens_per_s).0f tokens a second, %(share_of_peak).0f %% of the matrix peak",
+        row | {"share_of_peak": 100 * row["share_of_peak"]},
+    )

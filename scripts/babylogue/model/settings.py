@@ -55,8 +55,16 @@ class PretrainSettings(Settings):
     """Share of the budget over which the learning rate rises linearly."""
     weight_decay: float = Field(0.1, ge=0)
     """AdamW weight decay on matrices."""
+    beta1: float = Field(0.9, ge=0, lt=1)
+    """AdamW's decay of the mean of gradients."""
+    beta2: float = Field(0.95, ge=0, lt=1)
+    """AdamW's decay of the mean of their squares."""
+    epsilon: float = Field(1e-8, gt=0)
+    """AdamW's epsilon."""
     max_gradient_norm: float = Field(1.0, gt=0)
     """Gradients are scaled down to this norm."""
+    compile: bool = False
+    """Whether torch.compile makes kernels for the model first: minutes at the start, faster steps on a GPU."""
     validations: int = Field(12, gt=0)
     """Validations spread evenly over the budget; there is one at every checkpoint besides."""
     validation_texts: int = Field(2000, gt=0)
@@ -76,6 +84,10 @@ class PretrainSettings(Settings):
         if self.row_tokens > self.architecture.context_tokens:
             raise ValueError("row_tokens is longer than architecture.context_tokens")
         return self
+
+    def text_name(self) -> str:
+        """The name of the tokenised texts that the model is trained on."""
+        return f"{self.text}_adult{self.adult_share:g}" if self.adult_share else self.text
 
     def checkpoint_names(self) -> list[str]:
         """The names under which the model's checkpoints are published."""

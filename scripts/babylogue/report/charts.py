@@ -1,7 +1,7 @@
 """The charts of the page: which lines of which table they show, and the words that describe them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -98,7 +98,25 @@ def pretrain_charts(logs: Logs) -> list[Chart]:
         ("validation_loss", "validation loss, nats a token"),
         log_x=True,
     )
-    return [chart] if chart else []
+    return [replace(chart, metric="validation_loss", points=_checkpoint_losses(logs))] if chart else []
+
+
+def _checkpoint_losses(logs: Logs) -> list[tuple[str, int, Cell]]:
+    """Validation loss at every checkpoint, seeds pooled."""
+    kept = pd.concat(
+        [
+            log.assign(run=run, checkpoint=log["checkpoint"].fillna("").str.split()).explode("checkpoint")
+            for (run, _), log in logs.items()
+        ]
+    )
+    return [
+        (f"{run}, {checkpoint}", round(own["words"].mean()), _pooled_loss(own["validation_loss"]))
+        for (run, checkpoint), own in kept.groupby(["run", "checkpoint"], sort=False)
+    ]
+
+
+def _pooled_loss(losses: pd.Series) -> Cell:
+    return pool(pd.DataFrame({"value": losses, "ci_low": np.nan, "ci_high": np.nan}))
 
 
 def dpo_charts(logs: Logs) -> list[Chart]:
