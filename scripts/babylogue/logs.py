@@ -10,6 +10,7 @@ from tqdm import tqdm
 from .errors import UserError
 
 logger = logging.getLogger("babylogue")
+_TIME = "%H:%M:%S"
 
 
 @contextmanager
@@ -20,12 +21,13 @@ def job_log(path: str, job: str):
     line and exit status 1.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    form = logging.Formatter(f"%(asctime)s {job}: %(message)s", "%H:%M:%S")
-    handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="w", encoding="utf-8")]
+    Path(path).write_text("")
+    form = logging.Formatter(f"%(asctime)s {job}: %(message)s", _TIME)
+    # Appending, so that a process which trains along may write there, too.
+    handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="a", encoding="utf-8")]
     for handler in handlers:
         handler.setFormatter(form)
-        logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    _log_to(handlers)
     try:
         yield
     except UserError as error:
@@ -38,6 +40,27 @@ def job_log(path: str, job: str):
         for handler in handlers:
             logger.removeHandler(handler)
             handler.close()
+
+
+def shared_log() -> list[tuple[str, str]]:
+    """What another process needs to `join_log`: files and forms of the job's log."""
+    files = (handler for handler in logger.handlers if isinstance(handler, logging.FileHandler))
+    return [(file.baseFilename, file.formatter._fmt) for file in files]
+
+
+def join_log(shared: list[tuple[str, str]]) -> None:
+    """Log to the terminal and to another process' job log until this process ends."""
+    for path, form in shared:
+        handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="a", encoding="utf-8")]
+        for handler in handlers:
+            handler.setFormatter(logging.Formatter(form, _TIME))
+        _log_to(handlers)
+
+
+def _log_to(handlers: list[logging.Handler]) -> None:
+    for handler in handlers:
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
 
 
 class _ProgressLines:

@@ -21,13 +21,23 @@ class Batch:
     texts: torch.Tensor  # (R, T), which text of the batch a token is of; -1 padding
     words: int
     tokens: int
+    predicted: int  # tokens that follow another of their text; of the whole batch, also in a share of it
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on another device."""
-        moved = (
-            tensor.to(device, non_blocking=True) for tensor in (self.input_ids, self.position_ids, self.texts)
-        )
-        return Batch(*moved, self.words, self.tokens)
+        return self._with(*(own.to(device, non_blocking=True) for own in self._tensors()))
+
+    def share(self, number: int, of: int) -> "Batch":
+        """Every `of`-th row from row `number` on; where there is none a row of padding, since models want one."""
+        if number >= len(self.texts):
+            return self._with(self.input_ids[:1], self.position_ids[:1], torch.full_like(self.texts[:1], -1))
+        return self._with(*(own[number::of] for own in self._tensors()))
+
+    def _tensors(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return self.input_ids, self.position_ids, self.texts
+
+    def _with(self, *tensors: torch.Tensor) -> "Batch":
+        return Batch(*tensors, self.words, self.tokens, self.predicted)
 
     def attention_mask(self) -> torch.Tensor:
         """(R, 1, T, T) bool: causal, within one text."""
@@ -102,4 +112,11 @@ def _batch(texts: TokenisedTexts, rows: list[list[int]], row_tokens: int, pad: i
     flat = np.full((3, len(rows) * row_tokens), [[pad], [0], [-1]], dtype=np.int64)
     flat[:, at] = texts.tokens[texts.starts[which][owner] + position], position, owner
     input_ids, positions, owners = torch.from_numpy(flat.reshape(3, len(rows), row_tokens))
-    return Batch(input_ids, positions, owners, int(texts.words[which].sum()), len(owner))
+    return Batch(
+        input_ids,
+        positions,
+        owners,
+        words=int(texts.words[which].sum()),
+        tokens=len(owner),
+        predicted=len(owner) - len(which),
+    )

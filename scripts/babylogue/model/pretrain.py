@@ -9,16 +9,19 @@ import numpy as np
 import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
+from transformers import AutoTokenizer
 
 from ..errors import UserError
 from ..logs import logger, progress
 from .architecture import build_model
 from .batches import Batch, epoch_batches
 from .checkpoints import save_model
+from .device import prepare_device
+from .parallel import add_up, processes, rank
 from .settings import PretrainSettings, checkpoint_name
-from .state import TrainingState
+from .state import TrainingState, content_digest
 from .throughput import matrix_peak
-from .tokens import TokenisedTexts
+from .tokens import TEXTS, TOKENS, TokenisedTexts, read_tokens
 
 _CHECK_EVERY = 50  # steps; reading a loss makes a GPU wait
 
@@ -37,7 +40,10 @@ class _Position:
 
 
 def loss_of_batch(model, batch: Batch) -> torch.Tensor:
-    """Mean negative log-likelihood per predicted token, natural logarithm; scalar."""
+    """Mean negative log-likelihood per predicted token, natural logarithm; scalar.
+
+    Of a share of a batch its part of the mean, so that the shares' losses add up to the batch's.
+    """
     device = batch.input_ids.device.type
     with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
         hidden = model.model(
@@ -45,7 +51,8 @@ def loss_of_batch(model, batch: Batch) -> torch.Tensor:
         ).last_hidden_state  # (R, T, H)
         predicts, targets = batch.targets()
         # The output layer, the dearest of a small model, runs on the predicting positions alone.
-        return cross_entropy(model.lm_head(hidden[predicts]).float(), targets)
+        logits = model.lm_head(hidden[predicts])
+    return cross_entropy(logits.float(), targets, reduction="sum") / batch.predicted
 
 
 @torch.no_grad()
@@ -54,9 +61,10 @@ def validation_loss(model, texts: TokenisedTexts, settings: PretrainSettings) ->
     model.eval()
     total, count = 0.0, 0
     for batch in _batches(texts, np.arange(min(len(texts), settings.validation_texts)), model, settings):
-        tokens = int(batch.targets()[0].sum())
-        total += float(loss_of_batch(model, batch)) * tokens
-        count += tokens
+        loss = loss_of_batch(model, batch)
+        add_up(loss)
+        total += float(loss) * batch.predicted
+        count += batch.predicted
     model.train()
     return total / count
 
@@ -68,6 +76,45 @@ def learning_rate(share: float, settings: PretrainSettings) -> float:
     after = min(1.0, (share - settings.warmup_share) / (1 - settings.warmup_share))
     low = settings.final_learning_rate_share
     return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * after)))
+
+
+def pretrain_from_files(
+    tokenizer: Path,
+    train: Path,
+    validation: Path,
+    settings: PretrainSettings,
+    seed: int,
+    state: Path,
+    code: str,
+    threads: int,
+) -> tuple[pd.DataFrame, dict[str, Path]]:
+    """`pretrain` with the folders of a tokenizer and of tokenised texts, for one process or each of several.
+
+    Args:
+        state: the folder of the training's state.
+        code: a fingerprint of the code; another one's state is refused, as is one of other settings or files.
+        threads: of this process, on a CPU.
+    """
+    device = prepare_device(threads)
+    made_with = {
+        "pretrain": settings.model_dump(),
+        "seed": seed,
+        "code": code,
+        "tokenizer": content_digest(tokenizer / "tokenizer.json"),
+        **{
+            name: content_digest(folder / TOKENS, folder / TEXTS)
+            for name, folder in (("train", train), ("validation", validation))
+        },
+    }
+    return pretrain(
+        AutoTokenizer.from_pretrained(tokenizer),
+        read_tokens(train),
+        read_tokens(validation),
+        settings,
+        seed=seed,
+        state=TrainingState(state, made_with),
+        device=device,
+    )
 
 
 def pretrain(
@@ -146,19 +193,21 @@ def pretrain(
                     if row["validation_loss"] < at.best:
                         at.best = row["validation_loss"]
                         names.append("best")
-                    for name in names:
+                    for name in names if rank() == 0 else ():
                         save_model(model, tokenizer, folder / name)
                     at.log.append(row | {"checkpoint": " ".join(names)})
                     at.losses = []
-                    _report(row)
+                    if rank() == 0:
+                        _report(row)
                     tokens, since = 0, time.perf_counter()
-                if save:
+                if save and rank() == 0:
                     state.save(at.step, _state(model, optimiser, at))
                 if at.words >= settings.words:
                     break
             else:
                 at.epoch, at.batch = at.epoch + 1, 0
-    state.save(at.step, _state(model, optimiser, at))
+    if rank() == 0:
+        state.save(at.step, _state(model, optimiser, at))
     return pd.DataFrame(at.log), {name: folder / name for name in settings.checkpoint_names()}
 
 
@@ -171,7 +220,7 @@ def _batches(texts: TokenisedTexts, order: np.ndarray, model, settings: Pretrain
         order=order,
         skip=skip,
     )
-    return (batch.to(model.device) for batch in batches)
+    return (batch.share(rank(), processes()).to(model.device) for batch in batches)
 
 
 def _step(model, optimiser, batch: Batch, rate: float, settings: PretrainSettings) -> torch.Tensor:
@@ -181,9 +230,11 @@ def _step(model, optimiser, batch: Batch, rate: float, settings: PretrainSetting
     loss = loss_of_batch(model, batch)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
+    loss = loss.detach()
+    add_up(loss, *(parameter.grad for parameter in model.parameters()))
     torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_gradient_norm)
     optimiser.step()
-    return loss.detach()
+    return loss
 
 
 def _optimiser(model, settings: PretrainSettings) -> torch.optim.AdamW:

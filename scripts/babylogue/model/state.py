@@ -17,6 +17,7 @@ import torch
 from ..errors import UserError
 from ..logs import logger
 from .checkpoints import no_space_is_a_user_error
+from .parallel import rank, wait_for_all
 
 _KEPT = 2  # so that a torn one has one before it
 
@@ -47,6 +48,9 @@ class TrainingState:
                 )
             return
         self.folder.mkdir(parents=True, exist_ok=True)
+        wait_for_all()  # none may see what the first one writes
+        if rank():
+            return
         with no_space_is_a_user_error(self.folder):
             _write_at_once(known, json.dumps(made_with, indent=1))
 
