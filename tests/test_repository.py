@@ -14,7 +14,8 @@ LIBRARY = PROJECT / "scripts/babylogue"
 # Who may import whom: a package imports from those before it.
 LAYERS = [
     "errors", "settings", "logs", "dialogue", "transcripts", "tokenizer", "model", "scoring", "teacher",
-    "preferences", "reinforcement", "suites", "analysis", "report", "provenance", "fingerprint", "configuration",
+    "preferences", "reinforcement", "suites", "analysis", "report", "hub", "provenance", "fingerprint",
+    "configuration",
 ]  # fmt: skip
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from .errors import UserError
+from .hub import HubSettings
 from .model.settings import PretrainSettings
 from .preferences.settings import DPOSettings, MixedPairs, NaturalPairs, PairSettings, SyntheticPairs
 from .reinforcement.rewards import REWARDS
@@ -138,6 +139,8 @@ class Configuration(Settings):
     """Where benchmarks lie and how scoring runs."""
     evaluate: list[Grid] = Field(min_length=1)
     """What is scored."""
+    hub: HubSettings = HubSettings()
+    """Where models are published, when that is asked for."""
 
     @model_validator(mode="after")
     def _consistent(self):

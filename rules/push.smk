@@ -1,0 +1,33 @@
+"""Publishing a run on the Hugging Face Hub. No other rule needs it, so it runs only when asked for by name.
+
+Needs: every checkpoint of the run, its settings; HF_TOKEN.
+Makes: pushed/{run}/seed{seed}.json, branch -> commit; {namespace}/babylogue-{run}-seed{seed} on the Hub.
+"""
+
+
+localrules:
+    push,
+
+
+def run_checkpoints(wildcards):
+    """Every checkpoint of the run; without a namespace the run stops before any job."""
+    if not CONFIG.hub.namespace:
+        sys.exit("hub.namespace: not set; name the user or organisation that the repository belongs to")
+    names = CONFIG.models[wildcards.run].checkpoint_names()
+    return {name: f"{MODELS}/{name}".format(**wildcards) for name in names}
+
+
+rule push:
+    input:
+        unpack(run_checkpoints),
+        settings=f"{MODELS}/settings.yaml",
+    output:
+        f"{RESULTS}/pushed/{{run}}/seed{{seed}}.json",
+    log:
+        f"{RESULTS}/logs/pushed/{{run}}/seed{{seed}}.log",
+    params:
+        code=code("push.py"),
+        settings=settings_of(CONFIG.hub),
+        repository=f"{CONFIG.hub.namespace}/babylogue-{{run}}-seed{{seed}}",
+    script:
+        "../scripts/push.py"

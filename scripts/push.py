@@ -1,0 +1,27 @@
+"""Rule push: publish a run's checkpoints as branches of a repository on the Hugging Face Hub.
+
+HF_TOKEN=... snakemake --cores 1 results/pushed/base/seed0.json
+"""
+
+import json
+from pathlib import Path
+
+from babylogue.hub import HubSettings, push_run
+from babylogue.logs import job_log
+
+
+def main(job):
+    settings = Path(job.input.settings).read_text()
+    checkpoints = {name: Path(path) for name, path in job.input.items() if name != "settings"}
+    card = (
+        f"# {job.wildcards.run}, seed {job.wildcards.seed}\n\n"
+        "A language model of child-caregiver dialogue, made with Babylogue. The branches are its checkpoints: "
+        f"{', '.join(checkpoints)}; main is final.\n\nHow it was made:\n\n```yaml\n{settings}```"
+    )
+    commits = push_run(job.params.repository, checkpoints, card=card, settings=HubSettings(**job.params.settings))
+    Path(job.output[0]).write_text(json.dumps(commits, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0], f"push {snakemake.wildcards.run} seed {snakemake.wildcards.seed}"):
+        main(snakemake)
