@@ -1,5 +1,8 @@
 """The tokenizer: tags apart from words, exact round trips, BOS and nothing else."""
 
+import json
+import re
+
 import pytest
 from transformers import AutoTokenizer
 
@@ -15,9 +18,14 @@ TURNS = [
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
+def trained():
+    return train_tokenizer(TURNS, ["CHI", "MOT", "GRA"], TokenizerSettings(vocabulary=400))
+
+
+@pytest.fixture(scope="module")
+def tokenizer(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokenizer")
-    save_tokenizer(train_tokenizer(TURNS, ["CHI", "MOT", "GRA"], TokenizerSettings(vocabulary=400)), folder)
+    save_tokenizer(trained, folder)
     return AutoTokenizer.from_pretrained(folder)
 
 
@@ -41,6 +49,18 @@ def test_a_tag_is_one_token_and_in_no_merge(tokenizer):
     assert not [
         token for token in tokenizer.get_vocab() if "*" in token and token not in ("*", "*CHI:", "*MOT:", "*GRA:")
     ]
+
+
+def test_merges_are_of_words_alone(trained):
+    merges = json.loads(trained.to_str())["model"]["merges"]
+    assert len(merges) > 50
+    for first, second in merges:
+        assert not re.search(r"[*:]|CHI|MOT|GRA", first + second)
+
+
+def test_it_is_the_same_through_auto_tokenizer(trained, tokenizer):
+    for text in ("*MOT: where's the kitty ? *CHI: All gone .", "merry-go-round , mummy !", "zürich ☃"):
+        assert tokenizer(text)["input_ids"] == trained.encode(text).ids
 
 
 def test_a_word_has_one_form_everywhere(tokenizer):

@@ -90,5 +90,4 @@ def progress(
         maxinterval=float("inf"),
         delay=every_s,
         ascii=True,
-        ncols=100,
     )

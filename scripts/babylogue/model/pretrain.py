@@ -151,7 +151,7 @@ def pretrain(
     logger.info("%.2fM parameters, %d texts of %d words", parameters / 1e6, len(train), corpus_words)
 
     operations_per_token = 6 * parameters
-    peak = matrix_peak(device, torch.bfloat16 if device.type == "cuda" else torch.float32)
+    peak = matrix_peak(device, torch.bfloat16 if device.type == "cuda" else torch.float32) * processes()
     every = settings.words / settings.validations
     stops = {round(every * (number + 1)) for number in range(settings.validations)} | {*settings.checkpoints}
     unread: list[tuple[int, int, int, torch.Tensor]] = []  # step, epoch, batch, loss
@@ -174,7 +174,7 @@ def pretrain(
                 if reached or save or len(unread) == _CHECK_EVERY:
                     at.losses += _finite(unread, at.log, folder)
                     unread = []
-                    bar.set_postfix(loss=f"{at.losses[-1]:.3f}", learning_rate=f"{rate:.2g}", refresh=False)
+                    bar.set_postfix_str(_standing(at, rate), refresh=False)
                 if reached:
                     speed = tokens / (time.perf_counter() - since)
                     row = {
@@ -281,6 +281,19 @@ def _restored(state: TrainingState, model, optimiser) -> _Position | None:
     at = _Position(**saved["position"])
     logger.info("going on from step %d, %d words", at.step, at.words)
     return at
+
+
+def _standing(at: _Position, rate: float) -> str:
+    """What the progress bar says besides words and time left."""
+    told = [f"loss {at.losses[-1]:.3f}", f"learning rate {rate:.2g}"]
+    if at.log:
+        last = at.log[-1]
+        told += [
+            f"validation loss {last['validation_loss']:.3f}",
+            f"{last['tokens_per_s']:.0f} tokens/s",
+            f"{last['share_of_peak']:.0%} of peak",
+        ]
+    return ", ".join(told)
 
 
 def _report(row: dict) -> None:
