@@ -72,6 +72,7 @@ def clean_tiers(tiers: pa.StringArray) -> pa.ListArray:
         pa.ListArray.from_arrays(np.arange(len(asis) + 1, dtype=np.int32), asis),
         pa.array(_clean_coded(distinct.dictionary.filter(others).to_pylist()), pa.list_(pa.string())),
     ]
+    # Where a distinct tier's texts stand when the clean ones come first.
     place = np.argsort(np.argsort(others.to_numpy(zero_copy_only=False), kind="stable"), kind="stable")
     return pa.concat_arrays(texts).take(pc.take(pa.array(place), distinct.indices))
 
