@@ -24,6 +24,7 @@ def with_data(project):
 # What is laid over another preset, and the rows of models that it adds.
 OVERLAYS = {
     "ablations.yaml": ("childes_small.yaml", {"base_wide"}),
+    "search_pretrain.yaml": ("childes_small.yaml", {"rate_5e-4", "rate_4e-3", "rate_2e-3_rows_32"}),
     "paper_scales.yaml": ("paper.yaml", {"base_350m", "base_1300m"}),
 }
 
