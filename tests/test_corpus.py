@@ -293,7 +293,9 @@ def talk(topic: str, count: int) -> list[str]:
     return [f"now the {topic} number {number} comes along ." for number in range(count)]
 
 
-def test_copies_are_found_whole_and_in_part_whatever_their_case():
+@pytest.mark.parametrize("at_once", [200_000, 7])
+def test_copies_are_found_whole_and_in_part_whatever_their_case(at_once, monkeypatch):
+    monkeypatch.setattr("babylogue.transcripts.copies._HASHES_AT_ONCE", at_once)
     transcripts = recordings(
         ("one", "Made/ann", talk("boat", 40) + ["yes ."] * 50),
         ("two", "Made/bob", [text.upper() for text in talk("boat", 40)[10:30]] + talk("cow", 15)),

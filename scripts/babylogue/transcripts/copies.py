@@ -17,6 +17,7 @@ LONG_UTTERANCE_WORDS = 5
 MIN_SHARE = 0.5
 MIN_SHARED = 8
 MAX_TRANSCRIPTS = 10
+_HASHES_AT_ONCE = 200_000
 
 
 def long_utterance_hashes(texts: pa.Array, words: pa.Array, ends: np.ndarray) -> list[np.ndarray]:
@@ -42,17 +43,12 @@ def find_copies(transcripts: pd.DataFrame) -> pd.DataFrame:
         transcripts: transcript, long_utterances (hashes).
     """
     names, sizes = transcripts["transcript"].to_numpy(), transcripts["long_utterances"].map(len).to_numpy()
-    said = pd.DataFrame(
-        {
-            "number": np.repeat(np.arange(len(names)), sizes),
-            "hash": np.concatenate([_NONE, *transcripts["long_utterances"]]),
-        }
-    )
-    speakers = said.groupby("hash")["number"].transform("size")
-    said = said[(speakers > 1) & (speakers <= MAX_TRANSCRIPTS)]
-    both = said.merge(said, on="hash")
-    both = both[both["number_x"] < both["number_y"]]
-    pairs = both.groupby(["number_x", "number_y"]).size().rename("shared").reset_index()
+    numbers = np.repeat(np.arange(len(names), dtype=np.int32), sizes)
+    hashes = np.concatenate([_NONE, *transcripts["long_utterances"]])
+    # In shares, so that what the pairing takes does not grow with the corpus.
+    shares = 1 + len(hashes) // _HASHES_AT_ONCE
+    shared = [_shared(numbers[own], hashes[own]) for own in (hashes % shares == share for share in range(shares))]
+    pairs = pd.concat(shared).groupby(level=[0, 1]).sum().rename("shared").reset_index()
     shorter = np.minimum(sizes[pairs["number_x"]], sizes[pairs["number_y"]])
     pairs["share"] = pairs["shared"] / shorter
     pairs = pairs[(pairs["shared"] >= MIN_SHARED) & (pairs["share"] >= MIN_SHARE)]
@@ -64,6 +60,16 @@ def find_copies(transcripts: pd.DataFrame) -> pd.DataFrame:
             "share": pairs["share"].to_numpy(),
         }
     )
+
+
+def _shared(numbers: np.ndarray, hashes: np.ndarray) -> pd.Series:
+    """(number_x, number_y) -> how many of the hashes both transcripts have."""
+    said = pd.DataFrame({"number": numbers, "hash": hashes})
+    speakers = said.groupby("hash")["number"].transform("size")
+    said = said[(speakers > 1) & (speakers <= MAX_TRANSCRIPTS)]
+    both = said.merge(said, on="hash")
+    both = both[both["number_x"] < both["number_y"]]
+    return both.groupby(["number_x", "number_y"]).size()
 
 
 def families(transcripts: pd.DataFrame, copies: pd.DataFrame) -> pd.Series:
