@@ -62,5 +62,6 @@ def test_two_processes_learn_what_one_does(data, tmp_path):
 
 def test_a_mistake_in_one_of_two_processes_is_one_line(data, tmp_path):
     settings = SETTINGS.model_copy(update={"learning_rate": 1e38})
-    with pytest.raises(UserError, match=r"^the loss is nan at step \d+ .*lower pretrain\.learning_rate$"):
+    mistake = r"^the loss is nan at step \d+ .*; lower pretrain\.learning_rate and delete .*/state to start anew$"
+    with pytest.raises(UserError, match=mistake):
         train(data, tmp_path, 2, settings)

@@ -256,7 +256,7 @@ def _finite(unread: list[tuple[int, int, int, torch.Tensor]], log: list[dict], f
             good = f"the last good checkpoint is {folder / kept[-1].split()[0]}" if kept else "no checkpoint yet"
             raise UserError(
                 f"the loss is {value} at step {step} (epoch {epoch + 1}, batch {batch}); "
-                f"{good}; lower pretrain.learning_rate"
+                f"{good}; lower pretrain.learning_rate and delete {folder.parent} to start anew"
             )
     return values
 
