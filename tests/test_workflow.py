@@ -281,7 +281,10 @@ def test_adult_dialogue_is_read_and_mixed_in_where_a_row_asks(project):
         "pretrain_base_adult",
     }  # fmt: skip
     assert len(planned["utterances"]) == 2
-    assert planned["tokens"] == ["results/tokens/triplets_adult0.5/pretrain", "results/tokens/triplets/validation"]
+    assert set(planned["tokens"]) == {
+        "results/tokens/triplets_adult0.5/pretrain",
+        "results/tokens/triplets/validation",
+    }
     (folder / "one.cha").unlink()
     done = project.snakemake("--dry-run", "--configfile", "adult.yaml", check=False)
     assert "adult_dialogue.path: adults has no .cha file and no .zip" in done.stdout
