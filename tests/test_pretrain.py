@@ -12,7 +12,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from babylogue.dialogue import write_turns
 from babylogue.errors import UserError
-from babylogue.model import texts as texts_module
 from babylogue.model.architecture import build_model
 from babylogue.model.batches import epoch_batches, pack
 from babylogue.model.pretrain import learning_rate, loss_of_batch, pretrain
@@ -91,7 +90,7 @@ def test_packing_never_overfills_and_wastes_little():
 
 
 def test_adults_take_their_share_of_the_words_and_no_more(triplets, tmp_path, monkeypatch):
-    monkeypatch.setattr(texts_module, "_PIECE", 30)  # so that a share ends within a piece
+    monkeypatch.setattr("babylogue.model.texts._PIECE", 30)  # so that a share ends within a piece
     child, adult, few = (tmp_path / f"{name}.parquet" for name in ("child", "adult", "few"))
     adults = triplets.assign(speakers=[["ANN", "BEN", "ANN"]] * len(triplets))
     for file, table in ((child, triplets), (adult, adults), (few, adults.head(20))):
@@ -169,10 +168,10 @@ def weights(folder):
     return (folder / "model.safetensors").read_bytes()
 
 
-def train(texts, tokenizer, folder, settings=SETTINGS, **state):
+def train(texts, tokenizer, folder):
     """The log and the checkpoints' folders of a training in `folder`."""
-    opened = TrainingState(folder, {"pretrain": settings.model_dump()}, **state)
-    return pretrain(tokenizer, texts, texts, settings, seed=1, state=opened, device=torch.device("cpu"))
+    state = TrainingState(folder, {"pretrain": SETTINGS.model_dump()})
+    return pretrain(tokenizer, texts, texts, SETTINGS, seed=1, state=state, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +181,9 @@ def trained(texts, tokenizer, tmp_path_factory):
 
 def test_checkpoints_are_there_and_load(trained):
     (log, folders), _ = trained
-    assert sorted(folders) == ["best", "chck_1K", "chck_2K", "final"] == sorted(SETTINGS.checkpoint_names())
+    there = sorted(path.name for path in folders["final"].parent.iterdir())
+    assert there == sorted(folders) == ["best", "chck_1K", "chck_2K", "final"]
+    assert sorted(folders) == sorted(SETTINGS.checkpoint_names())
     model = AutoModelForCausalLM.from_pretrained(folders["chck_1K"])
     assert model.config.vocab_size == len(AutoTokenizer.from_pretrained(folders["chck_1K"]))
     assert [name for names in log["checkpoint"] for name in names.split() if name != "best"] == [

@@ -22,12 +22,7 @@ def job_log(path: str, job: str):
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text("")
-    form = logging.Formatter(f"%(asctime)s {job}: %(message)s", _TIME)
-    # Appending, so that a process which trains along may write there, too.
-    handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="a", encoding="utf-8")]
-    for handler in handlers:
-        handler.setFormatter(form)
-    _log_to(handlers)
+    handlers = _log_to(path, f"%(asctime)s {job}: %(message)s")
     try:
         yield
     except UserError as error:
@@ -51,16 +46,17 @@ def shared_log() -> list[tuple[str, str]]:
 def join_log(shared: list[tuple[str, str]]) -> None:
     """Log to the terminal and to another process' job log until this process ends."""
     for path, form in shared:
-        handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="a", encoding="utf-8")]
-        for handler in handlers:
-            handler.setFormatter(logging.Formatter(form, _TIME))
-        _log_to(handlers)
+        _log_to(path, form)
 
 
-def _log_to(handlers: list[logging.Handler]) -> None:
+def _log_to(path: str, form: str) -> list[logging.Handler]:
+    # Appending, so that a process which trains along may write there, too.
+    handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="a", encoding="utf-8")]
     for handler in handlers:
+        handler.setFormatter(logging.Formatter(form, _TIME))
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    return handlers
 
 
 class _ProgressLines:

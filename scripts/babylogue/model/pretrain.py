@@ -101,10 +101,8 @@ def pretrain_from_files(
         "seed": seed,
         "code": code,
         "tokenizer": content_digest(tokenizer / "tokenizer.json"),
-        **{
-            name: content_digest(folder / TOKENS, folder / TEXTS)
-            for name, folder in (("train", train), ("validation", validation))
-        },
+        "train": content_digest(train / TOKENS, train / TEXTS),
+        "validation": content_digest(validation / TOKENS, validation / TEXTS),
     }
     return pretrain(
         AutoTokenizer.from_pretrained(tokenizer),
@@ -170,7 +168,8 @@ def pretrain(
                 bar.update(batch.words)
 
                 reached = [words for words in stops if before < words <= at.words]
-                save = state.is_due() or any(words in settings.checkpoints for words in reached)
+                done = at.words >= settings.words
+                save = done or state.is_due() or any(words in settings.checkpoints for words in reached)
                 if reached or save or len(unread) == _CHECK_EVERY:
                     at.losses += _finite(unread, at.log, folder)
                     unread = []
@@ -188,7 +187,7 @@ def pretrain(
                         "share_of_peak": operations_per_token * speed / peak,
                     }
                     names = [checkpoint_name(words) for words in reached if words in settings.checkpoints]
-                    if at.words >= settings.words:
+                    if done:
                         names.append("final")
                     if row["validation_loss"] < at.best:
                         at.best = row["validation_loss"]
@@ -197,17 +196,14 @@ def pretrain(
                         save_model(model, tokenizer, folder / name)
                     at.log.append(row | {"checkpoint": " ".join(names)})
                     at.losses = []
-                    if rank() == 0:
-                        _report(row)
+                    _report(row)
                     tokens, since = 0, time.perf_counter()
                 if save and rank() == 0:
                     state.save(at.step, _state(model, optimiser, at))
-                if at.words >= settings.words:
+                if done:
                     break
             else:
                 at.epoch, at.batch = at.epoch + 1, 0
-    if rank() == 0:
-        state.save(at.step, _state(model, optimiser, at))
     return pd.DataFrame(at.log), {name: folder / name for name in settings.checkpoint_names()}
 
 
