@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer
 
+from babylogue.model.architecture import build_model
 from babylogue.model.device import prepare_device
 from babylogue.model.settings import ArchitectureSettings, PretrainSettings
 from babylogue.model.throughput import matrix_peak
@@ -61,8 +62,6 @@ def ours(tokenizer, texts: TokenisedTexts, settings: PretrainSettings, device: t
 def trainer(tokenizer, texts: TokenisedTexts, settings: PretrainSettings, device: torch.device) -> list[float]:
     """The same of the Trainer: one text a row, padded to the longest of its batch."""
     from transformers import Trainer, TrainerCallback, TrainingArguments
-
-    from babylogue.model.architecture import build_model
 
     mean = texts.starts[-1] / len(texts)
     batch = round(settings.batch_rows * settings.row_tokens / mean)
@@ -130,8 +129,6 @@ def run_side(side: str, source: Path, settings: PretrainSettings, threads: int) 
     peak = matrix_peak(device, torch.bfloat16 if device.type == "cuda" else torch.float32)
     speeds = SIDES[side](tokenizer, texts, settings, device)
     tokens_per_s = statistics.median(speeds[1:])
-    from babylogue.model.architecture import build_model
-
     with torch.device("meta"):
         parameters = build_model(settings.architecture, tokenizer).num_parameters()
     memory = (

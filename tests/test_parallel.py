@@ -10,10 +10,7 @@ from babylogue.logs import job_log
 from babylogue.model.parallel import launch
 from babylogue.model.pretrain import pretrain_from_files
 from babylogue.model.settings import ArchitectureSettings, PretrainSettings
-from babylogue.model.texts import training_texts
-from babylogue.model.tokens import write_tokens
-from babylogue.tokenizer.bpe import EOS, save_tokenizer, train_tokenizer
-from babylogue.tokenizer.settings import TokenizerSettings
+from tiny_texts import exchanges, save_tiny_texts
 
 # 5 rows a batch do not divide by 2, and the last batch of an epoch has fewer.
 SETTINGS = PretrainSettings(
@@ -30,14 +27,7 @@ SETTINGS = PretrainSettings(
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Folders of a tokenizer and of texts."""
-    folder = tmp_path_factory.mktemp("data")
-    turns = [[f"where is the {noun} ?", f"{number} {noun} ."] for number in range(81) for noun in ("dog", "cat")]
-    triplets = pd.DataFrame({"turns": turns, "speakers": [["MOT", "CHI"]] * len(turns), "words": 6})
-    triplets.to_parquet(folder / "triplets.parquet")
-    tokenizer = train_tokenizer(triplets["turns"].explode(), ["CHI", "MOT"], TokenizerSettings(vocabulary=320))
-    save_tokenizer(tokenizer, folder / "tokenizer")
-    pieces = training_texts(folder / "triplets.parquet", "triplets")
-    write_tokens(folder / "tokens", pieces, tokenizer, tokenizer.token_to_id(EOS))
+    folder = save_tiny_texts(tmp_path_factory.mktemp("data"), exchanges(["dog", "cat"], rounds=81))
     return folder / "tokenizer", folder / "tokens", folder / "tokens"
 
 

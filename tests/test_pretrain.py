@@ -18,9 +18,8 @@ from babylogue.model.pretrain import learning_rate, loss_of_batch, pretrain
 from babylogue.model.settings import ArchitectureSettings, PretrainSettings, checkpoint_name
 from babylogue.model.state import TrainingState
 from babylogue.model.texts import training_texts
-from babylogue.model.tokens import read_tokens, write_tokens
-from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
-from babylogue.tokenizer.settings import TokenizerSettings
+from babylogue.model.tokens import read_tokens
+from tiny_texts import save_tiny_texts
 
 NOUNS = ["kitty", "dog", "spoon", "ball", "boat"]
 
@@ -42,11 +41,18 @@ def triplets():
 
 
 @pytest.fixture(scope="module")
-def tokenizer(triplets, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tokenizer")
-    turns = [turn for turns in triplets["turns"] for turn in turns]
-    save_tokenizer(train_tokenizer(turns, ["CHI", "MOT"], TokenizerSettings(vocabulary=320)), folder)
-    return AutoTokenizer.from_pretrained(folder)
+def data(triplets, tmp_path_factory):
+    return save_tiny_texts(tmp_path_factory.mktemp("data"), triplets)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(data):
+    return AutoTokenizer.from_pretrained(data / "tokenizer")
+
+
+@pytest.fixture(scope="module")
+def texts(data):
+    return read_tokens(data / "tokens")
 
 
 SETTINGS = PretrainSettings(
@@ -57,15 +63,6 @@ SETTINGS = PretrainSettings(
     batch_rows=4,
     validations=3,
 )
-
-
-@pytest.fixture(scope="module")
-def texts(triplets, tokenizer, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tokens")
-    triplets.to_parquet(folder / "triplets.parquet")
-    pieces = training_texts(folder / "triplets.parquet", "triplets")
-    write_tokens(folder / "tokens", pieces, tokenizer.backend_tokenizer, tokenizer.eos_token_id)
-    return read_tokens(folder / "tokens")
 
 
 def batches(texts, tokenizer, order):

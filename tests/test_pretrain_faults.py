@@ -20,10 +20,8 @@ from babylogue.logs import logger
 from babylogue.model.pretrain import pretrain
 from babylogue.model.settings import ArchitectureSettings, PretrainSettings
 from babylogue.model.state import TrainingState
-from babylogue.model.texts import training_texts
-from babylogue.model.tokens import read_tokens, write_tokens
-from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
-from babylogue.tokenizer.settings import TokenizerSettings
+from babylogue.model.tokens import read_tokens
+from tiny_texts import exchanges, save_tiny_texts
 
 SETTINGS = PretrainSettings(
     architecture=ArchitectureSettings(hidden_size=32, intermediate_size=64, layers=2, heads=2, context_tokens=64),
@@ -38,16 +36,9 @@ SETTINGS = PretrainSettings(
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """A folder with a tokenizer and texts."""
-    folder = tmp_path_factory.mktemp("data")
-    nouns = ["kitty", "dog", "spoon", "ball", "boat"]
-    turns = [[f"where is the {noun} ?", f"{number} {noun} ."] for number in range(80) for noun in nouns]
-    triplets = pd.DataFrame({"turns": turns, "speakers": [["MOT", "CHI"]] * len(turns), "words": 6})
-    triplets.to_parquet(folder / "triplets.parquet")
-    tokenizer = train_tokenizer(triplets["turns"].explode(), ["CHI", "MOT"], TokenizerSettings(vocabulary=320))
-    save_tokenizer(tokenizer, folder / "tokenizer")
-    pieces = training_texts(folder / "triplets.parquet", "triplets")
-    write_tokens(folder / "tokens", pieces, tokenizer, tokenizer.token_to_id("</s>"))
-    return folder
+    return save_tiny_texts(
+        tmp_path_factory.mktemp("data"), exchanges(["kitty", "dog", "spoon", "ball", "boat"], rounds=80)
+    )
 
 
 def train(data: Path, folder: Path, settings: PretrainSettings = SETTINGS, every_s: float = 0.0):

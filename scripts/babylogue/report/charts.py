@@ -109,14 +109,11 @@ def _checkpoint_losses(logs: Logs) -> list[tuple[str, int, Cell]]:
             for (run, _), log in logs.items()
         ]
     )
+    kept = kept.rename(columns={"validation_loss": "value"}).assign(ci_low=np.nan, ci_high=np.nan)
     return [
-        (f"{run}, {checkpoint}", round(own["words"].mean()), _pooled_loss(own["validation_loss"]))
+        (f"{run}, {checkpoint}", round(own["words"].mean()), pool(own))
         for (run, checkpoint), own in kept.groupby(["run", "checkpoint"], sort=False)
     ]
-
-
-def _pooled_loss(losses: pd.Series) -> Cell:
-    return pool(pd.DataFrame({"value": losses, "ci_low": np.nan, "ci_high": np.nan}))
 
 
 def dpo_charts(logs: Logs) -> list[Chart]:
