@@ -1,12 +1,18 @@
 """Preference pairs.
 
-Needs: triplets, the tokenizer for sets that match in tokens, the teacher's replies for synthetic sets.
+Needs: triplets, the tokenizer for sets that match in tokens, the teacher's replies for synthetic sets; for a set
+made elsewhere its file, or the Hub.
 Makes: pairs/{pairs}.parquet.
 """
 
 NATURAL = rows(CONFIG.pairs, "kind", "natural")
 SYNTHETIC = rows(CONFIG.pairs, "kind", "synthetic")
 MIXED = rows(CONFIG.pairs, "kind", "mixed")
+GIVEN = rows(CONFIG.pairs, "kind", "given")
+
+
+localrules:
+    given_pairs,
 
 
 def pairs_settings(wildcards):
@@ -30,6 +36,12 @@ def synthetic_inputs(wildcards):
 def mixed_inputs(wildcards):
     """The sets that are mixed, in the order of the shares."""
     return expand(f"{RESULTS}/pairs/{{pairs}}.parquet", pairs=CONFIG.pairs[wildcards.pairs].shares)
+
+
+def given_files(wildcards):
+    """The set's file, if it is one on this machine."""
+    path = CONFIG.pairs[wildcards.pairs].path
+    return [path] if path else []
 
 
 rule natural_pairs:
@@ -86,3 +98,21 @@ rule mixed_pairs:
         settings=pairs_settings,
     script:
         "../scripts/mixed_pairs.py"
+
+
+rule given_pairs:
+    input:
+        given_files,
+    output:
+        f"{RESULTS}/pairs/{{pairs}}.parquet",
+    log:
+        f"{RESULTS}/logs/pairs/{{pairs}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pairs/{{pairs}}.tsv"
+    wildcard_constraints:
+        pairs=one_of(GIVEN),
+    params:
+        code=code("given_pairs.py"),
+        settings=pairs_settings,
+    script:
+        "../scripts/given_pairs.py"

@@ -36,7 +36,7 @@ def main(job):
     heldout = pd.read_parquet(job.input.heldout).query("part == 'heldout'")
     corpus = None
     if settings.language_model_coefficient:
-        corpus, _ = training_texts(pd.read_parquet(job.input.corpus), "triplets")
+        corpus = [text for texts, _ in training_texts(Path(job.input.corpus), "triplets") for text in texts]
     model, tokenizer = load_model(job.input.parent, str(device))
     room = model.config.max_position_embeddings - settings.max_new_tokens
     prompts = fitting_prompts(pd.read_parquet(job.input.prompts)["prompt"], tokenizer, room)

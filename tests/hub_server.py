@@ -1,21 +1,25 @@
-"""The Hugging Face Hub as far as publishing needs it, on loopback: repositories, branches, commits."""
+"""The Hugging Face Hub on loopback, as far as publishing models and reading datasets need it."""
 
 import base64
+import hashlib
 import json
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 TOKEN = "hf_right"
+COMMIT = "1" * 40
 
 
 class Hub(ThreadingHTTPServer):
-    """`files[repository, branch]`: path -> bytes."""
+    """`files[repository, branch]`, of models, and `datasets[repository]`: path -> bytes."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.private: dict[str, bool] = {}
         self.files: dict[tuple[str, str], dict[str, bytes]] = defaultdict(dict)
         self.read_only: set[str] = set()
+        self.datasets: dict[str, dict[str, bytes]] = {}
 
     @property
     def url(self) -> str:
@@ -68,12 +72,37 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json(404, {"error": "Not found"})
 
     def do_GET(self) -> None:
-        self._json(404, {"error": "Not found"})
+        match urlsplit(self.path).path.strip("/").split("/"):
+            case ["api", "datasets", owner, name, *rest] if files := self.server.datasets.get(f"{owner}/{name}"):
+                if rest[:1] == ["tree"]:
+                    return self._json(
+                        200, [{"type": "file", "path": path, **_blob(files[path])} for path in files]
+                    )
+                siblings = [{"rfilename": path} for path in files]
+                return self._json(200, {"id": f"{owner}/{name}", "sha": COMMIT, "siblings": siblings})
+            case ["datasets", owner, name, "resolve", _, *path] if files := self.server.datasets.get(
+                f"{owner}/{name}"
+            ):
+                content = files.get("/".join(path))
+                if content is None:
+                    return self._send(404, "text/plain", b"", **{"X-Error-Code": "EntryNotFound"})
+                return self._send(200, "application/octet-stream", content, ETag=_blob(content)["oid"])
+        return self._send(404, "text/plain", b"", **{"X-Error-Code": "RepoNotFound"})
 
-    def _json(self, status: int, content: dict) -> None:
-        text = json.dumps(content).encode()
+    do_HEAD = do_GET
+
+    def _json(self, status: int, content: dict | list) -> None:
+        self._send(status, "application/json", json.dumps(content).encode())
+
+    def _send(self, status: int, kind: str, content: bytes, **headers: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
+        headers |= {"Content-Type": kind, "Content-Length": str(len(content)), "X-Repo-Commit": COMMIT}
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(text)
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+
+def _blob(content: bytes) -> dict:
+    return {"oid": hashlib.sha1(content).hexdigest(), "size": len(content)}

@@ -63,6 +63,13 @@ def test_default_is_valid_and_lists_its_scores_once():
         ("seeds", [1, 1], r"^seeds: each seed once"),
         ("models/ppo_bleu/heldout_pairs", "dialogue_words", r"models\.ppo_bleu\.heldout_pairs: no natural set"),
         ("pairs/dialogue_words/part", "tune", r"pairs\.dialogue_words: the suite .* wants .*part: test"),
+        (
+            "pairs/dialogue_words_published",
+            {"kind": "given", "path": "pairs.json"},
+            r"pairs\.dialogue_words_published: the suite .* wants .*part: test",
+        ),
+        ("pairs/authors", {"kind": "given"}, r"pairs\.authors: give exactly one of path and hub"),
+        ("evaluate/0/suites", ["dialogue_words_published"], r"pairs\.dialogue_words_published: missing"),
         ("pairs/synthetic/base", "dialogue_words", r"pairs\.mixed\.shares: dialogue_words and natural hold out"),
         ("pairs/rollouts", {"kind": "natural"}, r"pairs\.rollouts: the name is taken"),
         ("published/base", {"hub": "a/b"}, r"published\.base: a row of models has that name"),

@@ -87,6 +87,15 @@ def test_replies_are_rejected_as_often_as_chosen(triplets, max_pairs):
     )
 
 
+def test_replies_are_rejected_in_their_own_corpus_and_age_band(triplets):
+    corpora = triplets.assign(corpus=triplets["child"].map(lambda child: f"corpus of {ord(child[-1]) % 2}"))
+    pairs = natural_pairs(corpora, NaturalPairs(max_pairs=1500, age_band_months=3), None)
+    groups = list(pairs.groupby(["corpus", pairs["age_months"] // 3]))
+    assert len(groups) > 3
+    for _, own in groups:
+        assert sorted(own["chosen"]) == sorted(own["rejected"])
+
+
 def test_held_out_pairs_are_of_other_children(natural):
     children = natural.groupby("part")["child"].agg(set)
     assert set(children.index) == {"train", "heldout"}

@@ -198,18 +198,6 @@ def test_dialogue_pairs_score_heldout_replies(tmp_path):
         registry.load("dialogue_words").read({})
 
 
-def test_published_dialogue_pairs_are_scored_whole(tmp_path):
-    path = tmp_path / "dialogue_minimal_pairs" / "words.json"
-    path.parent.mkdir()
-    path.write_text(json.dumps([{"prompt": "*MOT: who ?", "chosen": "*CHI: dog .", "rejected": "*CHI: run ."}]))
-    items = read("dialogue_words_published", tmp_path)
-    assert items["candidates"].iloc[0] == ["*MOT: who ? *CHI: dog .", "*MOT: who ? *CHI: run ."]
-    run("dialogue_words_published", items, tmp_path)
-    path.write_text('[{"prompt": "x", "chosen": ""}]')
-    with pytest.raises(UserError, match=r"words\.json, entry 1: field 'chosen' is empty"):
-        read("dialogue_words_published", tmp_path)
-
-
 def test_published_lexical_decision_with_and_without_bos(tmp_path):
     path = tmp_path / "lexical_decision" / "pairs.csv"
     path.parent.mkdir()

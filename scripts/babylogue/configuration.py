@@ -12,11 +12,18 @@ from pydantic import Field, ValidationError, model_validator
 from .errors import UserError
 from .hub import HubSettings
 from .model.settings import PretrainSettings
-from .preferences.settings import DPOSettings, MixedPairs, NaturalPairs, PairSettings, SyntheticPairs
+from .preferences.settings import (
+    DPOSettings,
+    GivenPairs,
+    MixedPairs,
+    NaturalPairs,
+    PairSettings,
+    SyntheticPairs,
+)
 from .reinforcement.rewards import REWARDS
 from .reinforcement.settings import PPOSettings
 from .settings import Settings
-from .suites.registry import COMBINATIONS
+from .suites.registry import COMBINATIONS, DIALOGUE
 from .suites.registry import NAMES as SUITES
 from .suites.settings import SuiteSettings
 from .teacher.settings import JudgeSettings, PublishedModel, RepliesSettings
@@ -132,7 +139,7 @@ class Configuration(Settings):
     teacher: TeacherSettings
     """Which published models write and judge replies, and how."""
     pairs: dict[Name, PairSettings] = {}
-    """Preference pairs, by name; dialogue_words and dialogue_tokens are those of the suites."""
+    """Preference pairs, by name; dialogue_words, dialogue_tokens and the like are those of the suites."""
     models: dict[Name, ModelRow] = Field(min_length=1)
     """The table of models."""
     suites: SuiteSettings = SuiteSettings()
@@ -194,6 +201,10 @@ class Configuration(Settings):
                 raise ValueError(
                     f"pairs.{name}: the suite of that name wants kind: natural, part: test, match: {match}"
                 )
+        for name in DIALOGUE:
+            pairs = self.pairs.get(name)
+            if pairs and not (isinstance(pairs, NaturalPairs | GivenPairs) and pairs.part == "test"):
+                raise ValueError(f"pairs.{name}: the suite of that name wants kind: natural or given, part: test")
         if "rollouts" in self.pairs:
             raise ValueError("pairs.rollouts: the name is taken by the prompts of PPO; choose another")
 
@@ -238,7 +249,7 @@ class Configuration(Settings):
             for suite in grid.suites:
                 if suite not in SUITES:
                     raise ValueError(f"{key}.suites: no suite {suite!r}; there are {', '.join(SUITES)}")
-                if suite in ("dialogue_words", "dialogue_tokens") and suite not in self.pairs:
+                if suite in DIALOGUE and suite not in self.pairs:
                     raise ValueError(f"pairs.{suite}: missing, and the suite of that name is scored on it")
             for name in grid.models or ():
                 if name not in self.models:

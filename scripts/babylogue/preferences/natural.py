@@ -1,7 +1,8 @@
 """Natural preference pairs: real caregiver turn, real child reply, another child reply.
 
 The default is two-sided: chosen and rejected pass the same filters (no lexical word shared with the
-prompt), have the same length, terminator and age band, and each reply is rejected as often as it is chosen.
+prompt), have the same length, terminator, corpus and age band, and each reply is rejected as often as it is
+chosen.
 The paper's own construction filters the chosen reply alone, so that "reject what shares a token with the
 prompt" beats its best model; it is kept as `published`.
 
@@ -16,6 +17,7 @@ import pandas as pd
 
 from ..dialogue import CHILD, count_words, share_words, write_turn
 from .exchanges import describe_replies, find_exchanges
+from .heldout import heldout_part
 from .matching import draw_rejected
 from .settings import NaturalPairs
 
@@ -58,12 +60,13 @@ def natural_pairs(
     exchanges = exchanges.head(3 * settings.max_pairs)
     turns, replies = exchanges["turn"].tolist(), exchanges["reply"].tolist()
     length = exchanges["reply_words"] if settings.match == "words" else count_tokens(replies)
-    part = np.array(heldout_part(exchanges["child"], settings))
+    part = heldout_part(exchanges["child"], settings)
     if settings.construction == "published":
         groups = [(size,) for size in length]
     else:
         # Rejected replies come from the same part, so that tuning never meets a held-out reply.
-        groups = list(zip(part, length, exchanges["reply_terminator"], exchanges["age_band"], strict=True))
+        alike = (exchanges[name] for name in ("corpus", "reply_terminator", "age_band"))
+        groups = list(zip(part, length, *alike, strict=True))
     overlap = share_overlap(settings)
     true_replies: dict[str, set[str]] = {}
     for turn, reply in zip(turns, replies, strict=True):
@@ -95,14 +98,3 @@ def _pairs(exchanges: pd.DataFrame, rejected: list[str], part: np.ndarray) -> pd
     for name in ("corpus", "child", "transcript", "age_months"):
         pairs[name] = exchanges[name].to_numpy()
     return pairs.assign(part=part)
-
-
-def heldout_part(children: pd.Series, settings: NaturalPairs) -> list[str]:
-    """train or heldout per pair: whole children, drawn until they hold `heldout_share` of the pairs."""
-    if settings.part == "test":
-        return ["heldout"] * len(children)
-    counts = children.value_counts(sort=False).sort_index()
-    shuffled = counts.iloc[np.random.default_rng(settings.seed).permutation(len(counts))]
-    before = shuffled.cumsum() - shuffled
-    heldout = set(shuffled.index[before < settings.heldout_share * len(children)])
-    return ["heldout" if child in heldout else "train" for child in children]

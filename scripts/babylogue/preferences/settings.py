@@ -25,7 +25,7 @@ class NaturalPairs(Settings):
     min_reply_words: int = Field(1, ge=1)
     """Fewest lexical words in a reply."""
     age_band_months: int = Field(6, gt=0)
-    """Chosen and rejected come from children whose ages fall into the same band of this width."""
+    """Chosen and rejected come from children of one corpus whose ages fall into the same band of this width."""
     heldout_share: float = Field(0.1, ge=0, lt=1)
     """Share of the pairs, whole children, that tuning is judged by; all of the test part is held out."""
     seed: int = 0
@@ -62,7 +62,34 @@ class MixedPairs(Settings):
         return self
 
 
-PairSettings = Annotated[NaturalPairs | SyntheticPairs | MixedPairs, Field(discriminator="kind")]
+class GivenPairs(Settings):
+    """Pairs made elsewhere, with the fields prompt, chosen and rejected: exactly one of `path` and `hub`."""
+
+    kind: Literal["given"]
+    """Which construction."""
+    path: str | None = None
+    """A JSON list, JSON lines, CSV or parquet file on this machine."""
+    hub: str | None = None
+    """Dataset on the Hugging Face Hub, `owner/name`."""
+    revision: str = "main"
+    """Branch, tag or commit of the Hub dataset."""
+    split: str = "train"
+    """Split of the Hub dataset."""
+    part: Literal["tune", "test"] = "tune"
+    """What the set is for: tune for training, test for the dialogue suites."""
+    heldout_share: float = Field(0.1, ge=0, lt=1)
+    """Share of the pairs, whole prompts, that tuning is judged by; all of the test part is held out."""
+    seed: int = 0
+    """Seed of the drawing of prompts."""
+
+    @model_validator(mode="after")
+    def _one_source(self):
+        if bool(self.path) == bool(self.hub):
+            raise ValueError("give exactly one of path and hub")
+        return self
+
+
+PairSettings = Annotated[NaturalPairs | SyntheticPairs | MixedPairs | GivenPairs, Field(discriminator="kind")]
 
 
 class DPOSettings(Settings):

@@ -1,4 +1,4 @@
-"""Dialogue minimal pairs from held-out children: the true reply to a caregiver's turn against a false one.
+"""Dialogue minimal pairs: the true reply to a caregiver's turn against a false one.
 
 The sum over the whole of prompt and reply is compared, as in Padovani et al. (2025); the prompt is shared, so
 its part is the same on both sides and only the reply is summed here.
@@ -31,14 +31,20 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     )
 
 
-strict_scores = partial(score_items, strict=True)
+_OWN = "true against random replies of held-out children"
+_PUBLISHED = "as published: one-sided in their filters"
 SUITES = {
     name: Suite(
         name,
-        f"Dialogue minimal pairs matched in {unit}: true against random replies of held-out children",
+        f"Dialogue minimal pairs matched in {unit}, {what}",
         read,
         needs=("pairs",),
-        evaluator=strict_scores,
+        evaluator=partial(score_items, strict=True),
     )
-    for name, unit in (("dialogue_words", "words"), ("dialogue_tokens", "tokens"))
+    for name, unit, what in (
+        ("dialogue_words", "words", _OWN),
+        ("dialogue_tokens", "tokens", _OWN),
+        ("dialogue_words_published", "words", _PUBLISHED),
+        ("dialogue_tokens_published", "tokens", _PUBLISHED),
+    )
 }

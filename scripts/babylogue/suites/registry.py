@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ..errors import UserError
 
 GLUE_TASKS = ("boolq", "multirc", "rte", "wsc", "mrpc", "qqp", "mnli")
+DIALOGUE = ("dialogue_words", "dialogue_tokens", "dialogue_words_published", "dialogue_tokens_published")
+"""Suites of the set of pairs of their name."""
 
 MODULES = {
     "blimp": "blimp",
@@ -29,10 +31,7 @@ MODULES = {
     "toy_grammar": "toy_grammar",
     "lexical_decision": "lexical_decision",
     "lexical_decision_published": "lexical_decision_published",
-    "dialogue_words": "dialogue_pairs",
-    "dialogue_tokens": "dialogue_pairs",
-    "dialogue_words_published": "dialogue_published",
-    "dialogue_tokens_published": "dialogue_published",
+    **dict.fromkeys(DIALOGUE, "dialogue_pairs"),
 }
 NAMES = tuple(MODULES)
 

@@ -1,0 +1,64 @@
+"""Pairs made elsewhere, such as the ones that Padovani et al. (2025) published.
+
+pairs parquet: prompt, chosen, rejected (str, with tags), part (train | heldout). Nothing is known of the children.
+"""
+
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from ..dialogue import TAG
+from ..errors import UserError
+from .heldout import heldout_part
+from .settings import GivenPairs
+
+COLUMNS = ("prompt", "chosen", "rejected")
+_FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
+
+
+def given_pairs(settings: GivenPairs) -> pd.DataFrame:
+    """Read the set and hold out whole prompts, so that no prompt is both trained on and judged by.
+
+    Raises:
+        UserError: the set cannot be had, or a pair lacks a text or a speaker tag.
+    """
+    name = settings.path or settings.hub
+    table = _load(settings, name)
+    for column in COLUMNS:
+        if column not in table:
+            raise UserError(f"{name}: no field {column!r}; a set of pairs has prompt, chosen and rejected")
+        untagged = ~table[column].map(lambda text: isinstance(text, str) and bool(TAG.match(text)))
+        if untagged.any():
+            raise UserError(
+                f"{name}, pair {int(untagged.to_numpy().argmax()) + 1}: field {column!r} must be a turn with its "
+                "speaker tag, such as `*CHI: all gone .`"
+            )
+    return table[list(COLUMNS)].assign(part=heldout_part(table["prompt"].str.casefold(), settings))
+
+
+def _load(settings: GivenPairs, name: str) -> pd.DataFrame:
+    import datasets  # slow to load; the configuration imports the settings beside this module
+
+    datasets.disable_progress_bars()
+    with tempfile.TemporaryDirectory() as cache:
+        try:
+            if settings.hub:
+                found = datasets.load_dataset(
+                    settings.hub, revision=settings.revision, split=settings.split, cache_dir=cache
+                )
+            else:
+                path = Path(settings.path)
+                if not path.is_file():
+                    raise UserError(f"{path}: no such file")
+                if path.suffix not in _FORMATS:
+                    raise UserError(f"{path}: expected a file ending in {', '.join(_FORMATS)}")
+                found = datasets.load_dataset(
+                    _FORMATS[path.suffix], data_files=str(path), split="train", cache_dir=cache
+                )
+            return found.to_pandas()
+        except UserError:
+            raise
+        except Exception as error:  # of many types: the network's, the Hub's, the file formats'
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{name}: cannot be read as a set of pairs: {reason}") from error

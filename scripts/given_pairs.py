@@ -1,0 +1,19 @@
+"""Rule given_pairs: preference pairs made elsewhere.
+
+snakemake --cores 1 results/pairs/dialogue_words_published.parquet
+"""
+
+from babylogue.logs import job_log, logger
+from babylogue.preferences.given import given_pairs
+from babylogue.preferences.settings import GivenPairs
+
+
+def main(job):
+    pairs = given_pairs(GivenPairs(**job.params.settings))
+    pairs.to_parquet(job.output[0])
+    logger.info("%d pairs", len(pairs))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0], f"pairs {snakemake.wildcards.pairs}"):
+        main(snakemake)

@@ -1,0 +1,103 @@
+"""Pairs made elsewhere: from a file, and from the Hugging Face Hub (here on loopback)."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pandas as pd
+import pytest
+
+from babylogue.errors import UserError
+from babylogue.preferences.given import given_pairs
+from babylogue.preferences.settings import GivenPairs
+from hub_server import Hub
+
+PAIRS = [
+    {"prompt": f"*MOT: {prompt} ?", "chosen": f"*CHI: a {number} .", "rejected": "*CHI: no .", "id": number}
+    for number, prompt in enumerate(["who", "what", "where", "Who", "when"] * 4)
+]
+
+
+def given(**settings) -> pd.DataFrame:
+    return given_pairs(GivenPairs(kind="given", **settings))
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "parquet"])
+def test_any_usual_format_gives_the_same_pairs(ending, tmp_path):
+    path, table = tmp_path / f"pairs.{ending}", pd.DataFrame(PAIRS)
+    match ending:
+        case "json":
+            path.write_text(json.dumps(PAIRS))
+        case "jsonl":
+            path.write_text("\n".join(map(json.dumps, PAIRS)))
+        case "csv":
+            table.to_csv(path, index=False)
+        case "parquet":
+            table.to_parquet(path)
+    pairs = given(path=str(path), part="test")
+    assert list(pairs.columns) == ["prompt", "chosen", "rejected", "part"]
+    assert pairs[["prompt", "chosen", "rejected"]].to_dict("list") == table.drop(columns="id").to_dict("list")
+    assert set(pairs["part"]) == {"heldout"}
+
+
+def test_whole_prompts_are_held_out(tmp_path):
+    path = tmp_path / "pairs.json"
+    path.write_text(json.dumps(PAIRS))
+    pairs = given(path=str(path), heldout_share=0.3, seed=1)
+    parts = pairs.groupby(pairs["prompt"].str.casefold())["part"].unique()
+    assert all(len(own) == 1 for own in parts)
+    assert {own[0] for own in parts} == {"train", "heldout"}
+
+
+def test_a_dataset_of_the_hub(tmp_path):
+    with Hub() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.datasets["someone/pairs"] = {"pairs.json": json.dumps(PAIRS).encode()}
+        # Both libraries read the address when they are loaded.
+        environment = os.environ | {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+        code = (
+            "import sys; from babylogue.preferences.given import given_pairs;"
+            "from babylogue.preferences.settings import GivenPairs;"
+            "given_pairs(GivenPairs(kind='given', hub=sys.argv[1], part='test')).to_parquet(sys.argv[2])"
+        )
+
+        def read(name):
+            command = [sys.executable, "-c", code, name, str(tmp_path / "pairs.parquet")]
+            return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+        assert read("someone/pairs").returncode == 0
+        missing = read("someone/other")
+        server.shutdown()
+    assert pd.read_parquet(tmp_path / "pairs.parquet")["prompt"].tolist() == [pair["prompt"] for pair in PAIRS]
+    assert (
+        "someone/other: cannot be read as a set of pairs: Dataset 'someone/other' doesn't exist" in missing.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ('[{"prompt": "*MOT: who ?", "chosen": "*CHI: I ."}]', r"pairs\.json: no field 'rejected'"),
+        (
+            json.dumps([*PAIRS, PAIRS[0] | {"chosen": "me ."}]),
+            r"pairs\.json, pair 21: field 'chosen' must be",
+        ),
+        (json.dumps([PAIRS[0] | {"rejected": None}]), r"pairs\.json, pair 1: field 'rejected' must be a turn"),
+        ("{", r"pairs\.json: cannot be read as a set of pairs"),
+    ],
+)
+def test_mistakes_name_file_pair_and_field(content, problem, tmp_path):
+    path = tmp_path / "pairs.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=problem):
+        given(path=str(path))
+
+
+def test_a_file_that_is_not_there_or_of_another_kind(tmp_path):
+    with pytest.raises(UserError, match=r"absent\.json: no such file"):
+        given(path=str(tmp_path / "absent.json"))
+    (tmp_path / "pairs.xlsx").write_text("")
+    with pytest.raises(UserError, match=r"pairs\.xlsx: expected a file ending in \.json"):
+        given(path=str(tmp_path / "pairs.xlsx"))
