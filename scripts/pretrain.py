@@ -25,6 +25,7 @@ def main(job):
         settings,
         seed,
         state,
+        Path(job.log[0]).with_suffix(".tensorboard"),
         job.params.code,
         job.threads,
     )

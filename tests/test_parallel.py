@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from safetensors.numpy import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from babylogue.errors import UserError
 from babylogue.logs import job_log
@@ -32,7 +33,9 @@ def data(tmp_path_factory):
 
 
 def train(data, folder, processes, settings=SETTINGS):
-    return launch(pretrain_from_files, processes, *data, settings, 3, folder / "state", "code", 1)
+    return launch(
+        pretrain_from_files, processes, *data, settings, 3, folder / "state", folder / "events", "code", 1
+    )
 
 
 def test_two_processes_learn_what_one_does(data, tmp_path):
@@ -46,6 +49,10 @@ def test_two_processes_learn_what_one_does(data, tmp_path):
     weights = [load_file(folders["final"] / "model.safetensors") for folders in (whole, shared)]
     for name, own in weights[0].items():
         np.testing.assert_allclose(weights[1][name], own, atol=2e-3, err_msg=name)
+    # One process writes the curves: every row once.
+    events = EventAccumulator(str(tmp_path / "two" / "events")).Reload()
+    curve = [(event.step, event.value) for event in events.Scalars("validation_loss")]
+    np.testing.assert_allclose(curve, two[["words", "validation_loss"]], rtol=1e-6)
     told = (tmp_path / "log").read_text()
     assert told.count("parameters, 162 texts") == 2, "once a training, not once a process"
 

@@ -16,6 +16,7 @@ from ..logs import logger, progress
 from .architecture import build_model
 from .batches import Batch, epoch_batches
 from .checkpoints import save_model
+from .curves import Curves
 from .device import prepare_device
 from .parallel import add_up, processes, rank
 from .settings import PretrainSettings, checkpoint_name
@@ -85,6 +86,7 @@ def pretrain_from_files(
     settings: PretrainSettings,
     seed: int,
     state: Path,
+    events: Path,
     code: str,
     threads: int,
 ) -> tuple[pd.DataFrame, dict[str, Path]]:
@@ -92,6 +94,7 @@ def pretrain_from_files(
 
     Args:
         state: the folder of the training's state.
+        events: the folder of TensorBoard's curves.
         code: a fingerprint of the code; another one's state is refused, as is one of other settings or files.
         threads: of this process, on a CPU.
     """
@@ -112,6 +115,7 @@ def pretrain_from_files(
         seed=seed,
         state=TrainingState(state, made_with),
         device=device,
+        events=events,
     )
 
 
@@ -124,8 +128,11 @@ def pretrain(
     seed: int,
     state: TrainingState,
     device: torch.device,
+    events: Path | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Path]]:
     """Train a model from scratch, or go on from `state`, which ends in the same weights to the bit on a CPU.
+
+    With `events` the log is also written there for TensorBoard, where that is installed.
 
     Returns:
         The log, one row a validation: words, epoch, step, loss (mean since the row before), validation_loss (nats
@@ -143,6 +150,7 @@ def pretrain(
     model = build_model(settings.architecture, tokenizer).to(device)
     optimiser = _optimiser(model, settings)
     at = _restored(state, model, optimiser) or _Position()
+    curves = Curves(events, at.words) if events and rank() == 0 else None
     if settings.compile:
         model.model.compile()
     parameters, corpus_words = model.num_parameters(), int(train.words.sum())
@@ -197,6 +205,8 @@ def pretrain(
                     at.log.append(row | {"checkpoint": " ".join(names)})
                     at.losses = []
                     _report(row)
+                    if curves:
+                        curves.add(row)
                     tokens, since = 0, time.perf_counter()
                 if save and rank() == 0:
                     state.save(at.step, _state(model, optimiser, at))
