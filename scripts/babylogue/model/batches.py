@@ -1,7 +1,7 @@
 """Texts packed into rows of fixed length, whole, without attention from one text to another."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -19,25 +19,31 @@ class Batch:
     input_ids: torch.Tensor  # (R, T)
     position_ids: torch.Tensor  # (R, T), from 0 in every text
     texts: torch.Tensor  # (R, T), which text of the batch a token is of; -1 padding
+    predicts: (
+        torch.Tensor
+    )  # (P,), ascending, in the rows end to end: the tokens that another of their text follows
     words: int
     tokens: int
     predicted: int  # tokens that follow another of their text; of the whole batch, also in a share of it
 
     def to(self, device: torch.device) -> "Batch":
-        """The batch on another device."""
-        return self._with(*(own.to(device, non_blocking=True) for own in self._tensors()))
+        """The batch on another device; on a GPU without waiting for what it still has to do."""
+        tensors = (self.input_ids, self.position_ids, self.texts, self.predicts)
+        if device.type == "cuda":
+            tensors = (own.pin_memory() for own in tensors)
+        return replace(self, **_named(own.to(device, non_blocking=True) for own in tensors))
 
     def share(self, number: int, of: int) -> "Batch":
         """Every `of`-th row from row `number` on; where there is none a row of padding, since models want one."""
         if number >= len(self.texts):
-            return self._with(self.input_ids[:1], self.position_ids[:1], torch.full_like(self.texts[:1], -1))
-        return self._with(*(own[number::of] for own in self._tensors()))
-
-    def _tensors(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        return self.input_ids, self.position_ids, self.texts
-
-    def _with(self, *tensors: torch.Tensor) -> "Batch":
-        return Batch(*tensors, self.words, self.tokens, self.predicted)
+            padding = torch.full_like(self.texts[:1], -1)
+            return replace(self, **_named((self.input_ids[:1], self.position_ids[:1], padding, self.predicts[:0])))
+        length = self.texts.shape[1]
+        row, column = self.predicts // length, self.predicts % length
+        own = (row - number) % of == 0
+        predicts = ((row - number) // of * length + column)[own]
+        rows = (tensor[number::of] for tensor in (self.input_ids, self.position_ids, self.texts))
+        return replace(self, **_named((*rows, predicts)))
 
     def attention_mask(self) -> torch.Tensor:
         """(R, 1, T, T) bool: causal, within one text."""
@@ -45,11 +51,13 @@ class Batch:
         causal = torch.ones(length, length, dtype=torch.bool, device=self.texts.device).tril()
         return ((self.texts[:, :, None] == self.texts[:, None, :]) & causal)[:, None]
 
-    def targets(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Positions (R, T) bool whose next token is of the same text, and those next tokens (targets,)."""
-        predicts = torch.zeros_like(self.texts, dtype=torch.bool)
-        predicts[:, :-1] = (self.texts[:, 1:] == self.texts[:, :-1]) & (self.texts[:, 1:] >= 0)
-        return predicts, self.input_ids[:, 1:][predicts[:, :-1]]
+    def targets(self) -> torch.Tensor:
+        """The tokens that follow those at `predicts`, (P,)."""
+        return self.input_ids.flatten()[self.predicts + 1]
+
+
+def _named(tensors: Iterable[torch.Tensor]) -> dict[str, torch.Tensor]:
+    return dict(zip(("input_ids", "position_ids", "texts", "predicts"), tensors, strict=True))
 
 
 def pack(lengths: np.ndarray, capacity: int) -> list[list[int]]:
@@ -116,6 +124,7 @@ def _batch(texts: TokenisedTexts, rows: list[list[int]], row_tokens: int, pad: i
         input_ids,
         positions,
         owners,
+        torch.from_numpy(at[position < lengths[owner] - 1]),
         words=int(texts.words[which].sum()),
         tokens=len(owner),
         predicted=len(owner) - len(which),

@@ -50,10 +50,9 @@ def loss_of_batch(model, batch: Batch) -> torch.Tensor:
         hidden = model.model(
             input_ids=batch.input_ids, position_ids=batch.position_ids, attention_mask=batch.attention_mask()
         ).last_hidden_state  # (R, T, H)
-        predicts, targets = batch.targets()
         # The output layer, the dearest of a small model, runs on the predicting positions alone.
-        logits = model.lm_head(hidden[predicts])
-    return cross_entropy(logits.float(), targets, reduction="sum") / batch.predicted
+        logits = model.lm_head(hidden.flatten(0, 1).index_select(0, batch.predicts))
+    return cross_entropy(logits.float(), batch.targets(), reduction="sum") / batch.predicted
 
 
 @torch.no_grad()
