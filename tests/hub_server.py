@@ -1,4 +1,4 @@
-"""The Hugging Face Hub as far as publishing needs it, on loopback: repositories, branches, commits."""
+"""The Hugging Face Hub on loopback: repositories, branches and commits of models, files of a gated dataset."""
 
 import base64
 import json
@@ -9,13 +9,14 @@ TOKEN = "hf_right"
 
 
 class Hub(ThreadingHTTPServer):
-    """`files[repository, branch]`: path -> bytes."""
+    """`files[repository, branch]`: path -> bytes; `gated`: path of a dataset's file on the Hub -> bytes."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.private: dict[str, bool] = {}
         self.files: dict[tuple[str, str], dict[str, bytes]] = defaultdict(dict)
         self.read_only: set[str] = set()
+        self.gated: dict[str, bytes] = {}
 
     @property
     def url(self) -> str:
@@ -67,13 +68,27 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._json(200, {"success": True, "commitOid": "0" * 40, "commitUrl": url})
         return self._json(404, {"error": "Not found"})
 
-    def do_GET(self) -> None:
-        self._json(404, {"error": "Not found"})
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
-    def _json(self, status: int, content: dict) -> None:
-        text = json.dumps(content).encode()
+    def do_GET(self) -> None:
+        content = self.server.gated.get(self.path)
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if content is None:
+            return self._json(404, {"error": "Not found"})
+        if token != TOKEN:
+            code = 403 if token in self.server.read_only else 401
+            return self._json(code, {"error": "Access to dataset is restricted"}, {"X-Error-Code": "GatedRepo"})
+        headers = {"ETag": '"1"', "X-Repo-Commit": "0" * 40, "Accept-Ranges": "bytes"}
+        return self._send(200, content, "application/octet-stream", headers)
+
+    def _json(self, status: int, content: dict, headers: dict[str, str] | None = None) -> None:
+        self._send(status, json.dumps(content).encode(), "application/json", headers or {})
+
+    def _send(self, status: int, content: bytes, kind: str, headers: dict[str, str]) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(text)
+        if self.command != "HEAD":
+            self.wfile.write(content)

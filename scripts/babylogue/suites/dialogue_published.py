@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from .base import Source, Suite, items_frame
+from .base import Suite, items_frame
 from .dialogue_pairs import COLUMNS, strict_scores
 from .records import read_json_list
+from .sources import Source
 
 
 def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
