@@ -7,6 +7,7 @@ from babylogue.fingerprint import fingerprint
 from babylogue.suites.registry import NAMES as SUITES
 from babylogue.suites.registry import load as load_suite
 from babylogue.suites.registry import module as suite_module
+from babylogue.suites.registry import parts as suite_parts
 from babylogue.transcripts.settings import PARTS
 
 RESULTS = CONFIG.results

@@ -1,10 +1,14 @@
 """The tables and the page.
 
 Needs: every score that the configuration asks for, the logs of the models, the corpus statistics.
-Makes: report/scores.csv, baselines.csv, trajectories.csv, index.html.
+Makes: report/scores.csv, baselines.csv, trajectories.csv, sources.csv, missing.csv, index.html.
 """
 
-SCORES = CONFIG.scores()
+from dataclasses import asdict
+
+SCORES = [score for score in CONFIG.scores() if score[-1] not in MISSING]
+if not SCORES:
+    sys.exit(f"evaluate: none of its suites can be had: {', '.join(MISSING)}")
 SCORE_FILES = [
     f"{RESULTS}/scores/{run}/seed{seed}/{checkpoint}/{suite}.json" for run, seed, checkpoint, suite in SCORES
 ]
@@ -19,6 +23,12 @@ SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 def suite_descriptions(wildcards):
     """What every reported suite is, in words."""
     return {suite: load_suite(suite).description for suite in REPORTED}
+
+
+def origin_files(wildcards):
+    """What says where the files of each reported suite come from."""
+    suites = {part for suite in REPORTED for part in (suite, *suite_parts(suite))}
+    return [f"{RESULTS}/suites/{suite}.json" for suite in sorted(suites) if load_suite(suite).sources]
 
 
 rule scores_table:
@@ -49,8 +59,25 @@ rule baselines:
         "../scripts/baselines.py"
 
 
+rule suite_sources:
+    input:
+        origin_files,
+    output:
+        sources=f"{RESULTS}/report/sources.csv",
+        missing=f"{RESULTS}/report/missing.csv",
+    log:
+        f"{RESULTS}/logs/suite_sources.log",
+    params:
+        code=code("suite_sources.py"),
+        missing=[asdict(suite) for suite in MISSING.values()],
+    script:
+        "../scripts/suite_sources.py"
+
+
 rule report:
     input:
+        sources=f"{RESULTS}/report/sources.csv",
+        missing=f"{RESULTS}/report/missing.csv",
         scores=f"{RESULTS}/report/scores.csv",
         baselines=f"{RESULTS}/report/baselines.csv",
         statistics=f"{RESULTS}/corpus/statistics.json",

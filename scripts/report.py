@@ -38,6 +38,8 @@ def main(job):
             trajectories=curves,
             logs=logs,
             descriptions=job.params.suites,
+            sources=pd.read_csv(job.input.sources, dtype=str, keep_default_na=False),
+            missing=pd.read_csv(job.input.missing, dtype=str, keep_default_na=False),
         )
     )
     curves.to_csv(job.output.trajectories, index=False)

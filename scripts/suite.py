@@ -3,16 +3,26 @@
 snakemake --cores 1 results/suites/toy_grammar.parquet
 """
 
+import json
 from importlib import import_module
+from pathlib import Path
 
 from babylogue.logs import job_log, logger
+from babylogue.suites.origins import describe
 
 
 def main(job):
     suite = import_module(job.params.module).SUITES[job.wildcards.suite]
     inputs = {name: list(job.input.get(name)) for name in job.input.keys()}
+    place, sources = job.params.place, []
+    if suite.sources:
+        found = suite.find(place["folder"])
+        inputs["mirror"] = [file for files in found.values() for file in files]
+        sources = [describe(source, files) for source, files in found.items()]
     items = suite.read(inputs, **job.params.settings)
-    items.to_parquet(job.output[0])
+    items.to_parquet(job.output.table)
+    origin = {"suite": suite.name, **place, "sources": sources}
+    Path(job.output.origin).write_text(json.dumps(origin, indent=2) + "\n")
     logger.info("%d items", len(items))
 
 

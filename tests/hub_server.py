@@ -12,7 +12,7 @@ COMMIT = "1" * 40
 
 
 class Hub(ThreadingHTTPServer):
-    """`files[repository, branch]`, of models, and `datasets[repository]`: path -> bytes."""
+    """`files[repository, branch]` of models, `datasets[repository]`: path -> bytes; `gated` ones want TOKEN."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -20,6 +20,7 @@ class Hub(ThreadingHTTPServer):
         self.files: dict[tuple[str, str], dict[str, bytes]] = defaultdict(dict)
         self.read_only: set[str] = set()
         self.datasets: dict[str, dict[str, bytes]] = {}
+        self.gated: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -73,30 +74,36 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         match urlsplit(self.path).path.strip("/").split("/"):
-            case ["api", "datasets", owner, name, *rest] if files := self.server.datasets.get(f"{owner}/{name}"):
+            case ["api", "datasets", owner, name, *rest] if f"{owner}/{name}" in self.server.datasets:
+                files = self.server.datasets[f"{owner}/{name}"]
                 if rest[:1] == ["tree"]:
-                    return self._json(
-                        200, [{"type": "file", "path": path, **_blob(files[path])} for path in files]
-                    )
+                    blobs = [{"type": "file", "path": path, **_blob(content)} for path, content in files.items()]
+                    return self._json(200, blobs)
                 siblings = [{"rfilename": path} for path in files]
                 return self._json(200, {"id": f"{owner}/{name}", "sha": COMMIT, "siblings": siblings})
-            case ["datasets", owner, name, "resolve", _, *path] if files := self.server.datasets.get(
-                f"{owner}/{name}"
-            ):
-                content = files.get("/".join(path))
-                if content is None:
-                    return self._send(404, "text/plain", b"", **{"X-Error-Code": "EntryNotFound"})
-                return self._send(200, "application/octet-stream", content, ETag=_blob(content)["oid"])
-        return self._send(404, "text/plain", b"", **{"X-Error-Code": "RepoNotFound"})
+            case ["datasets", owner, name, "resolve", _, *path] if f"{owner}/{name}" in self.server.datasets:
+                return self._file(f"{owner}/{name}", "/".join(path))
+        return self._send(404, b"", "text/plain", {"X-Error-Code": "RepoNotFound"})
 
     do_HEAD = do_GET
 
-    def _json(self, status: int, content: dict | list) -> None:
-        self._send(status, "application/json", json.dumps(content).encode())
+    def _file(self, name: str, path: str) -> None:
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if name in self.server.gated and token != TOKEN:
+            code = 403 if token in self.server.read_only else 401
+            return self._json(code, {"error": "Access to dataset is restricted"}, {"X-Error-Code": "GatedRepo"})
+        content = self.server.datasets[name].get(path)
+        if content is None:
+            return self._send(404, b"", "text/plain", {"X-Error-Code": "EntryNotFound"})
+        headers = {"ETag": _blob(content)["oid"], "Accept-Ranges": "bytes"}
+        return self._send(200, content, "application/octet-stream", headers)
 
-    def _send(self, status: int, kind: str, content: bytes, **headers: str) -> None:
+    def _json(self, status: int, content: dict | list, headers: dict[str, str] | None = None) -> None:
+        self._send(status, json.dumps(content).encode(), "application/json", headers or {})
+
+    def _send(self, status: int, content: bytes, kind: str, headers: dict[str, str]) -> None:
         self.send_response(status)
-        headers |= {"Content-Type": kind, "Content-Length": str(len(content)), "X-Repo-Commit": COMMIT}
+        headers = {"Content-Type": kind, "Content-Length": str(len(content)), "X-Repo-Commit": COMMIT, **headers}
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -130,11 +130,14 @@ def test_snakemake_stops_before_any_job_with_one_line(project):
     assert "Job stats" not in done.stdout
 
 
-def test_missing_mirror_stops_with_where_to_get_it(project):
-    project.write("m.yaml", yaml.safe_dump({"evaluate": [{"checkpoints": ["final"], "suites": ["zorro"]}]}))
+def test_nothing_left_to_score_stops_with_where_to_get_it(project):
+    grid = {"checkpoints": ["final"], "suites": ["zorro"]}
+    project.write("m.yaml", yaml.safe_dump({"evaluate": [grid], "suites": {"download": False}}))
     done = project.snakemake("--dry-run", "--configfile", "m.yaml", check=False)
     assert done.returncode == 1
-    assert "zorro" in done.stdout and "mirror" in done.stdout and "http" in done.stdout
+    assert "suite zorro is left out: no suites.mirror with zorro/*.txt" in done.stdout
+    assert "get it from https://github.com/phueb/Zorro" in done.stdout
+    assert "evaluate: none of its suites can be had: zorro" in done.stdout
     assert "Traceback" not in done.stdout
 
 

@@ -13,7 +13,7 @@ from babylogue.analysis.trajectories import checkpoint_words, trajectories
 from babylogue.report.figures import Line, line_chart
 from babylogue.report.page import Results, render
 from babylogue.report.summary import cells, headline
-from babylogue.report.tables import COLUMNS, scores_table
+from babylogue.report.tables import COLUMNS, missing_table, scores_table, sources_table
 
 VOID = {"meta", "link", "wbr", "br"}
 MODELS = [
@@ -283,6 +283,27 @@ def test_names_from_files_are_escaped():
     assert "<script" not in text
     assert text.count("&lt;script&gt;") > 15
     assert "<b>" not in line_chart("a", [Line('"--><b>', [1, 2], [1, 2])], x_label="<b>", y_label="", alt="<b>")
+
+
+def test_benchmarks_that_are_missing_or_of_another_release_are_named():
+    assert "Benchmarks" not in Page(default_page()).text
+    missing = missing_table([{"suite": "ewok", "reason": "<b> is not set", "home": "https://example.org"}])
+    source = {"path": "zorro/*.txt", "licence": "MIT", "home": "https://example.org", "expected": 23}
+    read = [
+        source | {"files": 22, "sha256": "a", "pinned": "b"},
+        source | {"files": 23, "sha256": "b", "pinned": "b"},
+        source | {"files": 23, "sha256": "b", "pinned": None},
+    ]
+    place = {"folder": "data", "release": None, "url": None, "revision": None}
+    sources = sources_table(
+        {"suite": f"zorro_{number}", **place, "sources": [own]} for number, own in enumerate(read)
+    )
+    page = Page(page_of(missing=missing, sources=sources.astype(str)))
+    assert page.table("Suites without their files")["ewok"] == ["<b> is not set", "https://example.org"]
+    files = page.table("Files that the suites were read from")
+    assert files["zorro_0"] == ["zorro/*.txt: 22, 23 expected", "data", "MIT", "no, another release"]
+    assert files["zorro_1"] == ["zorro/*.txt: 23", "data", "MIT", "yes"]
+    assert files["zorro_2"][-1] == "not pinned"
 
 
 def test_notes_on_what_the_numbers_are_worth():

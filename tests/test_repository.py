@@ -13,7 +13,7 @@ from conftest import PROJECT
 LIBRARY = PROJECT / "scripts/babylogue"
 # Who may import whom: a package imports from those before it.
 LAYERS = [
-    "errors", "settings", "logs", "dialogue", "transcripts", "tokenizer", "model", "scoring", "teacher",
+    "errors", "settings", "logs", "network", "dialogue", "transcripts", "tokenizer", "model", "scoring", "teacher",
     "preferences", "reinforcement", "suites", "analysis", "report", "hub", "provenance", "fingerprint",
     "configuration",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from .charts import Chart, Logs, dpo_charts, learning_curve, ppo_charts, pretrain_charts
 from .summary import Cell, cells, chance, decimals, headline, unit
+from .tables import missing_table, sources_table
 
 # Judges of the configuration that are there to try the chain, not to judge.
 SMALL_JUDGES = ("smollm2",)
@@ -39,6 +40,10 @@ class Results:
     """(run, seed) -> the training log."""
     descriptions: Mapping[str, str] = field(default_factory=dict)
     """Suite -> what it is, in a line."""
+    sources: pd.DataFrame = field(default_factory=lambda: sources_table([]))
+    """The columns of sources.csv, as text."""
+    missing: pd.DataFrame = field(default_factory=lambda: missing_table([]))
+    """The columns of missing.csv, as text."""
 
 
 def render(results: Results) -> str:

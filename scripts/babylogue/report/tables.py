@@ -2,6 +2,10 @@
 
 scores.csv: run, seed, checkpoint, suite, group, metric, value, ci_low, ci_high, n; one row for every metric of
 every group of every score; group `all` is the suite's own aggregate.
+sources.csv: SOURCE_COLUMNS, one row for each set of files of a suite; `from` is the folder or the release,
+`files` and `expected` how many there are and how many their home has, `sha256` their digest, `pinned` that of the
+release that the suite was made with, `as_pinned` whether the two are the same, empty where none is pinned.
+missing.csv: MISSING_COLUMNS, one row for each suite that was asked for and could not be had.
 """
 
 import json
@@ -10,6 +14,11 @@ from pathlib import Path
 
 import pandas as pd
 
+SOURCE_COLUMNS = [
+    "suite", "path", "files", "expected", "from", "url", "revision", "licence", "home",
+    "sha256", "pinned", "as_pinned",
+]  # fmt: skip
+MISSING_COLUMNS = ["suite", "reason", "home"]
 COLUMNS = ["run", "seed", "checkpoint", "suite", "group", "metric", "value", "ci_low", "ci_high", "n"]
 
 
@@ -21,3 +30,24 @@ def scores_table(files: Iterable[str]) -> pd.DataFrame:
         head = {name: score[name] for name in ("run", "seed", "checkpoint", "suite")}
         rows.extend({**head, **row} for row in score["rows"])
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def sources_table(origins: Iterable[dict]) -> pd.DataFrame:
+    """The rows of sources.csv from what the rule `suite` writes of each suite."""
+    rows = []
+    for origin in origins:
+        place = {
+            "suite": origin["suite"],
+            "from": origin["release"] or origin["folder"],
+            "url": origin["url"],
+            "revision": origin["revision"],
+        }
+        for source in origin["sources"]:
+            as_pinned = source["sha256"] == source["pinned"] if source["pinned"] else None
+            rows.append(place | source | {"as_pinned": as_pinned})
+    return pd.DataFrame(rows, columns=SOURCE_COLUMNS)
+
+
+def missing_table(missing: Iterable[dict]) -> pd.DataFrame:
+    """The rows of missing.csv."""
+    return pd.DataFrame(missing, columns=MISSING_COLUMNS)

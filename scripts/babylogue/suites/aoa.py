@@ -5,7 +5,8 @@ surprisal of the words of the MacArthur-Bates inventory (CDI) in 8,005 contexts 
 sigmoid over all checkpoints of a run to each word and correlates the age of acquisition that it gives with the
 children's. Upstream compares surprisals in nats with a chance level in bits: `pearson` keeps that, and its 0 for
 fewer than three words; `pearson_one_unit` has both in nats, and is undefined then. `words` and `words_one_unit`
-count the words that have an age of acquisition for both, in the paper one to five.
+count the words that have an age of acquisition for both, in the paper one to five. The children's table of the
+release was not at hand when this was written: no digest of it is pinned.
 
 Item table of `aoa`: item (the word), group, value (the children's age in months or NaN); item scores: item, group,
 child (months), model and model_one_unit (log10 of words seen, NaN where there is none).
@@ -21,10 +22,10 @@ import pandas as pd
 
 from ..errors import UserError
 from ..scoring.intervals import Estimate, correlation, mean
-from .base import Source, Suite, items_frame, metric_row, score_items
+from .base import Suite, items_frame, metric_row, score_items
 from .records import check_record
+from .sources import BABYLM_HOME, Source
 
-HOME = "https://osf.io/ryjfm/"
 AGES = range(16, 31)  # months
 VOCABULARY = 300_000  # upstream's size of the vocabulary that chance is drawn from
 FITTED = {"model": np.log2(VOCABULARY), "model_one_unit": np.log(VOCABULARY)}  # column -> surprisal of chance
@@ -156,7 +157,8 @@ SUITES = {
         (
             Source(
                 "evaluation_data/full_eval/*/cdi_human.csv",
-                HOME,
+                BABYLM_HOME,
+                release="babylm_2025",
                 instead="evaluation_data/full_eval/*/wordbank_production_by_month.csv",
             ),
         ),
@@ -167,7 +169,14 @@ SUITES = {
         "aoa_surprisal",
         "Surprisal of children's first words in context, what the age of acquisition is fitted to",
         read_contexts,
-        (Source("evaluation_data/full_eval/*/cdi_childes.json", HOME),),
+        (
+            Source(
+                "evaluation_data/full_eval/*/cdi_childes.json",
+                BABYLM_HOME,
+                release="babylm_2025",
+                sha256="ae5d269a86b206a1a1982777cf0cad76879e0bfe56fccdf7b2af78149e4c203e",
+            ),
+        ),
         evaluator=surprisals,
         aggregator=surprisal_rows,
     ),

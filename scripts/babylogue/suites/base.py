@@ -17,25 +17,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from ..logs import logger
 from ..scoring.intervals import Estimate, stratified_mean, wilson
+from .sources import Source
 
 COLUMNS = ["item", "group", "contexts", "candidates", "answer", "value"]
-
-
-@dataclass(frozen=True)
-class Source:
-    """Files of a benchmark: `path` is a glob pattern relative to the mirror folder, `count` how many match it.
-
-    `instead` is a pattern that is taken where `path` matches nothing.
-    """
-
-    path: str
-    url: str
-    licence: str = "see its home"
-    count: int = 1
-    gated: bool = False
-    instead: str | None = None
 
 
 def score_items(model, tokenizer, items: pd.DataFrame, batch_tokens: int, *, strict: bool = False) -> pd.DataFrame:
@@ -133,11 +118,15 @@ class Suite:
     @property
     def home(self) -> str:
         """Where to get the files: address, licence, and whether a login is needed."""
-        homes = [
-            f"{source.url} (licence: {source.licence}; {'login needed' if source.gated else 'no login'})"
-            for source in self.sources
-        ]
-        return "; ".join(dict.fromkeys(homes))
+        return "; ".join(dict.fromkeys(map(str, self.sources)))
+
+    def find(self, folder: str | Path) -> dict[Source, list[Path]]:
+        """Source -> its files in a folder, sorted. Raises UserError where a source has none."""
+        found = {source: source.find(folder) for source in self.sources}
+        for source, files in found.items():
+            if not files:
+                raise UserError(f"{self.name}: no {source.path} in {folder}; get it from {source}")
+        return found
 
     def mirror_files(self, mirror) -> list[Path]:
         """The suite's files in a mirror folder, sorted. Raises UserError if there is no mirror or no such file."""
@@ -145,20 +134,7 @@ class Suite:
             raise UserError(
                 f"{self.name}: needs a folder with its files, {', '.join(self.files)}; get them from {self.home}"
             )
-        found = []
-        for source in self.sources:
-            matches = sorted(Path(mirror).glob(source.path))
-            if not matches and source.instead:
-                matches = sorted(Path(mirror).glob(source.instead))
-            if not matches:
-                raise UserError(f"{self.name}: no {source.path} in {mirror}; get it from {self.home}")
-            if len(matches) != source.count:
-                logger.warning(
-                    "%s: %d files match %s in %s, its home has %d: the score is of what is there",
-                    self.name, len(matches), source.path, mirror, source.count,
-                )  # fmt: skip
-            found.extend(matches)
-        return found
+        return [file for files in self.find(mirror).values() for file in files]
 
     def read(self, inputs: dict[str, list[Path]], **settings) -> pd.DataFrame:
         """Read the items. `inputs`: "mirror" -> the suite's files, and one entry for each of `needs`.

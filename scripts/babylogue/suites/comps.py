@@ -1,11 +1,15 @@
-"""COMPS (Misra et al. 2023): a property after the concept that has it and after one that has not."""
+"""COMPS (Misra et al. 2023): a property after the concept that has it and after one that has not.
+
+The release was not at hand when this was written: no digest of its files is pinned.
+"""
 
 from pathlib import Path
 
 import pandas as pd
 
-from .base import Source, Suite, items_frame
+from .base import Suite, items_frame
 from .records import read_jsonl
+from .sources import BABYLM_HOME, Source
 
 FIELDS = {"prefix_acceptable": str, "prefix_unacceptable": str, "property_phrase": str}
 
@@ -28,6 +32,14 @@ SUITES = {
         "comps",
         "COMPS: property knowledge and its inheritance",
         read,
-        (Source("evaluation_data/full_eval/comps/*.jsonl", "https://osf.io/ryjfm/", count=4),),
+        (
+            Source(
+                "evaluation_data/full_eval/comps/*.jsonl",
+                BABYLM_HOME,
+                "Apache-2.0",
+                count=4,
+                release="babylm_2025",
+            ),
+        ),
     )
 }

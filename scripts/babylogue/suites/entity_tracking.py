@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import UserError
-from .base import Source, Suite, accuracy_rows, items_frame
+from .base import Suite, accuracy_rows, items_frame
 from .records import read_jsonl
+from .sources import BABYLM_HOME, Source
 
 FIELDS = {"input_prefix": str, "options": list, "numops": int}
-HOME = "https://osf.io/ryjfm/"
 
 
 def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
@@ -33,15 +33,29 @@ def split_weights(groups: list[str]) -> list[float]:
     return [1 / (len(cells) * cells[split]) for split in splits]
 
 
-def _suite(name: str, folder: str, count: int, description: str) -> Suite:
-    source = Source(f"evaluation_data/{folder}/*.jsonl", HOME, count=count)
+def _suite(name: str, folder: str, count: int, description: str, sha256: str) -> Suite:
+    source = Source(
+        f"evaluation_data/{folder}/*.jsonl", BABYLM_HOME, count=count, release="babylm_2025", sha256=sha256
+    )
     return Suite(name, description, read, (source,), aggregator=partial(accuracy_rows, weigh=split_weights))
 
 
 SUITES = {
     suite.name: suite
     for suite in (
-        _suite("entity_tracking", "full_eval/entity_tracking", 3, "Entity tracking: the content of boxes"),
-        _suite("entity_tracking_fast", "fast_eval/entity_tracking_fast", 1, "Entity tracking, regular split only"),
+        _suite(
+            "entity_tracking",
+            "full_eval/entity_tracking",
+            3,
+            "Entity tracking: the content of boxes",
+            "38b462cf8fbb9ddedd1905e0cec6861b03ffc62ab2c7c20dda23343c96c0464a",
+        ),
+        _suite(
+            "entity_tracking_fast",
+            "fast_eval/entity_tracking_fast",
+            1,
+            "Entity tracking, regular split only",
+            "054ef35e74c3410c86087538280e7be1a5701a9bd025a3832601e4bc33110b15",
+        ),
     )
 }

@@ -1,22 +1,42 @@
 """EWoK core 1.0 (Ivanova et al. 2024): which of two targets follows the context, eleven domains.
 
-Its terms forbid plain-text copies: the files come from the gated home with the user's own token, and nothing of
-them is quoted in messages.
+Its terms forbid plain-text copies: `ewok` comes from the gated home with the user's own token (ewok_release.py);
+`ewok_fast` lies in the BabyLM data as a zip whose password the pipeline's README tells, and is read from there.
+Nothing of the items is quoted in messages. No release was at hand when this was written: no digest is pinned.
 """
 
+import tempfile
+import zipfile
 from pathlib import Path
 
 import pandas as pd
 
-from .base import Source, Suite, items_frame
+from ..errors import UserError
+from .base import Suite, items_frame
 from .records import read_jsonl
+from .sources import BABYLM_HOME, Source
 
 FIELDS = {field: str for field in ("Domain", "Context1", "Context2", "Target1", "Target2")}
 HOME = "https://huggingface.co/datasets/ewok-core/ewok-core-1.0"
+LICENCE = "EWoK terms, no plain-text redistribution"
+ZIP_PASSWORD = b"BabyLM2025"
 
 
 def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     """Items: Context1 with Target1 (right) and Target2, the target scored; the files hold the swapped item too."""
+    files = inputs["mirror"]
+    if files[0].suffix != ".zip":
+        return _items(files)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with zipfile.ZipFile(files[0]) as zipped:
+                zipped.extractall(folder, pwd=ZIP_PASSWORD)
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            raise UserError(f"{files[0]}: not a zip that opens with BabyLM's password ({error})") from None
+        return _items(sorted(Path(folder).rglob("*.jsonl")))
+
+
+def _items(files: list[Path]) -> pd.DataFrame:
     return items_frame(
         (
             f"{path.stem}_{number}",
@@ -24,21 +44,42 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
             [record["Context1"]] * 2,
             [" " + record["Target1"], " " + record["Target2"]],
         )
-        for path, number, record in read_jsonl(inputs["mirror"], FIELDS)
+        for path, number, record in read_jsonl(files, FIELDS)
     )
-
-
-def _suite(name: str, folder: str, description: str) -> Suite:
-    source = Source(
-        f"evaluation_data/{folder}/*.jsonl", HOME, "EWoK terms, no plain-text redistribution", count=11, gated=True
-    )
-    return Suite(name, description, read, (source,))
 
 
 SUITES = {
     suite.name: suite
     for suite in (
-        _suite("ewok", "full_eval/ewok_filtered", "EWoK: elements of world knowledge"),
-        _suite("ewok_fast", "fast_eval/ewok_fast", "EWoK, 100 items of each domain"),
+        Suite(
+            "ewok",
+            "EWoK: elements of world knowledge",
+            read,
+            (
+                Source(
+                    "evaluation_data/full_eval/ewok_filtered/*.jsonl",
+                    HOME,
+                    LICENCE,
+                    count=11,
+                    release="ewok",
+                    access="token",
+                ),
+            ),
+        ),
+        Suite(
+            "ewok_fast",
+            "EWoK, 100 items of each domain",
+            read,
+            (
+                Source(
+                    "evaluation_data/fast_eval/ewok_fast/*.jsonl",
+                    BABYLM_HOME,
+                    LICENCE,
+                    count=11,
+                    release="babylm_2025",
+                    instead="evaluation_data/fast_eval/ewok_fast.zip",
+                ),
+            ),
+        ),
     )
 }

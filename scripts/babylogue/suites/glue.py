@@ -18,10 +18,30 @@ import pandas as pd
 
 from ..errors import UserError
 from ..scoring.intervals import Estimate, percentiles, stratified_mean, wilson
-from .base import Source, Suite, percent_row
+from .base import Suite, percent_row
 from .records import read_jsonl
+from .sources import BABYLM_HOME, Source
 
-HOME = "https://osf.io/ryjfm/"
+LICENCE = "each task's own, see gluebenchmark.com and super.gluebenchmark.com"
+# content_digest of the training and the validation file; None where the release's own was not at hand.
+PINNED = {
+    "boolq": (None, "c7c56940362dfb3dc45952cbfae7ada27aaa73a98d976e80cb33539e7dde5dec"),
+    "multirc": (None, "c24d77168b5e9814ac24721f7cb4a784a476b418642e1b5504e1fb38984eb6bf"),
+    "rte": (
+        "c322ef110ff9307edc90f9e64d6e8c6fea9830643308a2b7db66f0b9b780a78a",
+        "3c4410a82dcae979383091d7155262fe28a9214fd688bc9305705fe5b144cd62",
+    ),
+    "wsc": (
+        "6e094bcb037b04a1e376e408b8e58be78f1249786c0c43790c2f355d53c0aab3",
+        "d975dd7129af5b1db26677c1f802b32d16aa7a69291a7ce892c6d3fbf0014947",
+    ),
+    "mrpc": (
+        "031bd6c7a9c304f32cd92fc486bb01643e7e96d6d049cc8121fad54bacc4d973",
+        "3cd836674381312509705016f672975c2684a48717c9af2ed8ccb7aa372ac2b6",
+    ),
+    "qqp": (None, "c2bd125770ec06bd47bde9814326cdc22e05257106f93c80de6183b458f5311f"),
+    "mnli": (None, "7c867dce849601ea234347c0cb011a96cac4588b66ea2e6050700df7c0d167f7"),
+}
 METRICS = ("", "_last_token", "_last_token_last_epoch", "_majority")
 BOOTSTRAP_SEED = 0
 BOOTSTRAP_SAMPLES = 2000
@@ -132,13 +152,21 @@ def combine(parts: pd.DataFrame, _items: None) -> pd.DataFrame:
 
 def _suite(task: str) -> Suite:
     folder = "evaluation_data/full_eval/glue_filtered"
+    train, valid = PINNED[task]
     return Suite(
         f"glue_{task}",
         f"(Super)GLUE: {task}, fine-tuned",
         read,
         (
-            Source(f"{folder}/{task}.train.jsonl", HOME, instead=f"{folder}/{task}.train*.json*"),
-            Source(f"{folder}/{task}.valid.jsonl", HOME),
+            Source(
+                f"{folder}/{task}.train.jsonl",
+                BABYLM_HOME,
+                LICENCE,
+                release="babylm_2025",
+                sha256=train,
+                instead=f"{folder}/{task}.train*.json*",
+            ),
+            Source(f"{folder}/{task}.valid.jsonl", BABYLM_HOME, LICENCE, release="babylm_2025", sha256=valid),
         ),
         evaluator=evaluate,
         aggregator=rows,

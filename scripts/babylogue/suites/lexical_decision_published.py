@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import UserError
-from .base import Source, Suite, accuracy_rows, items_frame, score_items
+from .base import Suite, accuracy_rows, items_frame, score_items
+from .sources import Source
 
 COLUMNS = ("word", "nonword")
 

@@ -14,7 +14,8 @@ import pandas as pd
 
 from ..errors import UserError
 from ..scoring.intervals import Estimate, percentiles
-from .base import Source, Suite, metric_row
+from .base import Suite, metric_row
+from .sources import BABYLM_HOME, Source
 
 EYE_TRACKING = ("RTfirstfix", "RTfirstpass", "RTgopast", "RTrightbound")
 SELF_PACED = "self_paced_reading_time"
@@ -153,7 +154,14 @@ SUITES = {
         "reading",
         "Reading times: what surprisal adds to a baseline, eye tracking and self-paced",
         read,
-        (Source("evaluation_data/full_eval/reading/reading_data.csv", "https://osf.io/ryjfm/"),),
+        (
+            Source(
+                "evaluation_data/full_eval/reading/reading_data.csv",
+                BABYLM_HOME,
+                release="babylm_2025",
+                sha256="6a72e38f94aaa52f4be700634a2a0a2014d4e67b6cc7d2c01469da261953532b",
+            ),
+        ),
         evaluator=evaluate,
         aggregator=rows,
     )

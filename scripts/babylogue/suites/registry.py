@@ -53,6 +53,11 @@ COMBINATIONS = {
 }
 
 
+def parts(name: str) -> tuple[str, ...]:
+    """The suites that a suite is made of; none for most."""
+    return COMBINATIONS[name].parts if name in COMBINATIONS else ()
+
+
 def module(name: str) -> str:
     """The full name of the module that defines a suite. Raises UserError for an unknown suite."""
     if name not in MODULES:

@@ -2,7 +2,9 @@
 
 from pydantic import Field
 
+from ..network.settings import NetworkSettings
 from ..settings import Settings
+from .releases import Address, PublicUrl
 
 
 class LexicalDecisionSettings(Settings):
@@ -19,6 +21,12 @@ class SuiteSettings(Settings):
 
     mirror: str | None = None
     """Folder with the benchmarks as their homes lay them out (evaluation_data, zorro); null: none."""
+    download: bool = True
+    """Whether the releases of suites that the mirror lacks are downloaded; nothing is where no suite needs it."""
+    urls: dict[Address, PublicUrl] = {}
+    """Addresses in place of the homes' own, as of a mirror on the web: babylm_2025, zorro, ewok_vocabulary."""
+    network: NetworkSettings = NetworkSettings()
+    """How patiently the homes are asked."""
     batch_tokens: int = Field(8192, gt=0)
     """Padded tokens in one forward pass, which bounds the memory of scoring."""
     lexical_decision: LexicalDecisionSettings = LexicalDecisionSettings()

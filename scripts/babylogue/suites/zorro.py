@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import UserError
-from .base import Source, Suite, items_frame
+from .base import Suite, items_frame
+from .sources import Source
 
 FAST_PAIRS = 200
 
@@ -33,7 +34,14 @@ def read(inputs: dict[str, list[Path]], pairs: int | None = None) -> pd.DataFram
     )
 
 
-SOURCE = Source("zorro/*.txt", "https://github.com/phueb/Zorro", count=23)
+SOURCE = Source(
+    "zorro/*.txt",
+    "https://github.com/phueb/Zorro",
+    "MIT",
+    count=23,
+    release="zorro",
+    sha256="3e9c07a82451270dccb75bfa569a835e6998decc648677b1ef7c4f0003fae9c9",
+)
 SUITES = {
     "zorro": Suite("zorro", "Zorro: grammatical minimal pairs in a child's vocabulary", read, (SOURCE,)),
     "zorro_fast": Suite(

@@ -22,7 +22,7 @@ import urllib3
 
 from ...errors import UserError
 from ...logs import logger, progress
-from ..network.patience import retry_after_s, wait_before_next
+from ...network.patience import retry_after_s, wait_before_next
 from . import RAW_SCHEMA
 from .settings import ChildesDbSettings
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field, PositiveFloat
 
-from ..network.settings import NetworkSettings, SafeUrl
+from ...network.settings import NetworkSettings, SafeUrl
 
 
 class ChildesDbSettings(NetworkSettings):

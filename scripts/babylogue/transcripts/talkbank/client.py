@@ -7,48 +7,41 @@ import json
 import re
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from html.parser import HTMLParser
 from http import HTTPStatus
-from itertools import count
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import requests
-from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ProxyError
 
 from ...errors import UserError
 from ...logs import logger
-from ..network.patience import retry_after_s, wait_before_next
-from .archive import Archive
+from ...network.answers import Session, check_passing, failures_named, named
+from ...network.archive import Archive
+from ...network.patience import patiently
+from ...network.transfer import NotAnArchive, Transfer
 from .credentials import Credentials, find_credentials
 from .settings import TalkBankSettings, is_name
-from .transfer import LoggedOut, Passing, Transfer
 
 _Result = TypeVar("_Result")
-_BROKEN = (requests.ConnectionError, requests.Timeout, ChunkedEncodingError, ContentDecodingError)
+
+
+def count_transcripts(archive: Archive) -> int:
+    """How many .cha files are in an archive."""
+    return sum(name.lower().endswith(".cha") for name in archive.members)
 
 
 class NoCorpus(UserError):
     """There is no archive of transcripts under this name."""
 
 
-class _Session(requests.Session):
+class _Session(Session):
     """Sends the login where it is told to and nowhere else."""
-
-    def __init__(self):
-        super().__init__()
-        self.headers["User-Agent"] = "babylogue"
-        # Without an `auth` of its own, requests would add what ~/.netrc has for the host to every request.
-        self.auth = lambda request: request
 
     def get_redirect_target(self, resp):
         target = super().get_redirect_target(resp)
         return target if target and _same_site(resp.url, target) else None
-
-    def rebuild_auth(self, prepared_request, response):
-        """Keep ~/.netrc out of redirected requests too."""
 
 
 def _same_site(url: str, target: str) -> bool:
@@ -118,7 +111,7 @@ class TalkBankClient:
             time.sleep(self._settings.pause_s)
         self._asked_for_archive = True
         archive = self._bring(corpus, part)
-        if not archive.transcripts:
+        if not count_transcripts(archive):
             raise NoCorpus(f"{corpus}: there is no .cha file in the archive at {self.url(corpus)}")
         return archive
 
@@ -126,26 +119,26 @@ class TalkBankClient:
         transfer = Transfer(self.url(corpus), corpus, part)
         try:
             return self._patiently(transfer.url, lambda: self._receive(transfer))
-        except LoggedOut:
+        except NotAnArchive:
             logger.info("%s: a page instead of the archive; logging in again", corpus)
         self._log_in()
         try:
             return self._patiently(transfer.url, lambda: self._receive(transfer))
-        except LoggedOut:
+        except NotAnArchive:
             raise UserError(
                 f"{transfer.url} answers with a page instead of an archive, though the login is accepted: "
                 f"see whether your account may download {corpus} in a browser"
             ) from None
 
     def _receive(self, transfer: Transfer) -> Archive:
-        with _failures_named(), self._send("GET", transfer.url, headers=transfer.headers()) as response:
+        with failures_named("TalkBank"), self._send("GET", transfer.url, headers=transfer.headers()) as response:
             if response.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                _check_status(response, transfer.corpus)
+                _check_status(response, transfer.name)
             transfer.receive(response)
         return transfer.finish()
 
     def _page(self, url: str) -> str:
-        with _failures_named(), self._send("GET", url) as response:
+        with failures_named("TalkBank"), self._send("GET", url) as response:
             if response.status_code == HTTPStatus.NOT_FOUND:
                 return ""
             _check_status(response, url)
@@ -167,7 +160,7 @@ class TalkBankClient:
     def _login_answer(self, credentials: Credentials) -> dict:
         url = self._settings.login_url
         body = {"email": credentials.email, "pswd": credentials.password}
-        with _failures_named(), self._send("POST", url, json=body) as response:
+        with failures_named("TalkBank"), self._send("POST", url, json=body) as response:
             content, status = response.content, response.status_code
         try:
             answer = json.loads(content)
@@ -181,23 +174,14 @@ class TalkBankClient:
         """One request; the answer's body is still to be read. Raises Passing where asking again may help."""
         timeout = (self._settings.connect_timeout_s, self._settings.read_timeout_s)
         response = self._session.request(method, url, stream=True, timeout=timeout, **options)
-        status = response.status_code
-        if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or status >= 500:
-            response.close()
-            raise Passing(f"status {_named(status)}", retry_after_s(response.headers.get("Retry-After")))
+        check_passing(response)
         if response.is_redirect:
             response.close()
             raise UserError(f"{url} sends on to another site, which must not get the login: is the URL right?")
         return response
 
     def _patiently(self, url: str, once: Callable[[], _Result]) -> _Result:
-        """Do `once`, and again after a growing wait where it fails in passing. Raises UserError in the end."""
-        for failures in count(1):
-            try:
-                return once()
-            except Passing as failure:
-                reason, asked_s = str(failure), failure.wait_s
-            wait_before_next(url, reason, failures, asked_s, self._settings)
+        return patiently(url, once, self._settings)
 
 
 def _names_below(page: str, url: str) -> list[str]:
@@ -218,14 +202,6 @@ def _names_below(page: str, url: str) -> list[str]:
     return names
 
 
-def _named(status: int) -> str:
-    """A status with the standard's name for it, as `404 Not Found`."""
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
-
-
 def _check_status(response: requests.Response, what: str) -> None:
     status = response.status_code
     if status == HTTPStatus.UNAUTHORIZED:
@@ -235,7 +211,7 @@ def _check_status(response: requests.Response, what: str) -> None:
     if status == HTTPStatus.NOT_FOUND:
         raise NoCorpus(f"{what}: no such corpus")
     if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-        raise UserError(f"{what}: TalkBank answers with status {_named(status)}: is data_url right?")
+        raise UserError(f"{what}: TalkBank answers with status {named(status)}: is data_url right?")
 
 
 def _refusal(code: object, credentials: Credentials, url: str) -> str:
@@ -250,24 +226,3 @@ def _refusal(code: object, credentials: Credentials, url: str) -> str:
     if isinstance(code, str) and re.fullmatch(r"[A-Z]+(_[A-Z]+)+", code) and credentials.password not in code:
         return f"{url} refuses the login with {code}: try it in a browser at https://talkbank.org"
     return f"{url} refuses the login without a reason that is known: try it in a browser at https://talkbank.org"
-
-
-@contextmanager
-def _failures_named():
-    """Turn the network's failures into Passing, and misuse of HTTP into UserError, in words of our own."""
-    try:
-        yield
-    except _BROKEN as error:
-        raise Passing(_cause(error)) from None
-    except requests.RequestException as error:
-        raise UserError(f"TalkBank's answer is not as HTTP wants it ({type(error).__name__}); try later") from None
-
-
-def _cause(error: BaseException) -> str:
-    """What broke a connection: the system's words or the kind of error, nothing that was received."""
-    where = " to the proxy" if isinstance(error, ProxyError) else ""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return f"the connection{where} broke ({getattr(error, 'strerror', None) or type(error).__name__})"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...logs import logger
-from .archive import Archive, BadArchive, inspect, sha256_of
-from .client import NoCorpus, TalkBankClient
+from ...network.archive import Archive, BadArchive, inspect, sha256_of
+from .client import NoCorpus, TalkBankClient, count_transcripts
 from .lock import LOCK_NAME, locked, read_lock, write_lock
 from .settings import TalkBankSettings
 
@@ -102,7 +102,9 @@ class _Download:
         finally:
             part.unlink(missing_ok=True)
         self._enter(corpus, archive)
-        logger.info("%s: %d transcripts, %.1f MB (%s)", corpus, archive.transcripts, archive.bytes / 1e6, place)
+        logger.info(
+            "%s: %d transcripts, %.1f MB (%s)", corpus, count_transcripts(archive), archive.bytes / 1e6, place
+        )
         return path
 
     def _check(self, corpus: str, path: Path) -> None:
@@ -148,7 +150,7 @@ def _sound(path: Path) -> Archive:
         archive = inspect(path)
     except BadArchive as damage:
         raise UserError(f"{path}: {damage}; delete it to fetch it again") from None
-    if not archive.transcripts:
+    if not count_transcripts(archive):
         raise UserError(f"{path}: there is no .cha file in it; delete it to fetch it again")
     return archive
 

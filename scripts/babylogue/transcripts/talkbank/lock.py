@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from ...errors import UserError
+from ...network.archive import Archive
 from ...settings import Settings
-from .archive import Archive
 from .settings import Name
 
 LOCK_NAME = "talkbank.lock.json"

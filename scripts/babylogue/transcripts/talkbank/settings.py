@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, NonNegativeFloat
 
-from ..network.settings import NetworkSettings, SafeUrl
+from ...network.settings import NetworkSettings, SafeUrl
 
 _NAME = r"^\w[\w-]*$"
 Name = Annotated[str, Field(pattern=_NAME)]

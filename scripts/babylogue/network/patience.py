@@ -2,14 +2,37 @@
 
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import count
+from typing import TypeVar
 
-from ...errors import UserError
-from ...logs import logger
+from ..errors import UserError
+from ..logs import logger
 from .settings import NetworkSettings
 
+_Result = TypeVar("_Result")
 _EPOCH_S = 1_000_000_000  # a Retry-After above this is a time, not a duration
+
+
+class Passing(Exception):
+    """A failure that may be over at the next attempt; the text says what failed."""
+
+    def __init__(self, reason: str, wait_s: float | None = None):
+        super().__init__(reason)
+        self.wait_s = wait_s
+        """Seconds that the server wants one to wait; None if it does not say."""
+
+
+def patiently(url: str, once: Callable[[], _Result], settings: NetworkSettings) -> _Result:
+    """Do `once`, and again after a growing wait where it raises Passing. Raises UserError in the end."""
+    for failures in count(1):
+        try:
+            return once()
+        except Passing as failure:
+            reason, asked_s = str(failure), failure.wait_s
+        wait_before_next(url, reason, failures, asked_s, settings)
 
 
 def retry_after_s(header: str | None) -> float | None:

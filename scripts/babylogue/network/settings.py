@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from ...settings import Settings
+from ..settings import Settings
 
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
@@ -31,7 +31,7 @@ class NetworkSettings(Settings):
     connect_timeout_s: PositiveFloat = 15.0
     """Seconds to wait for a connection."""
     read_timeout_s: PositiveFloat = 120.0
-    """Seconds to wait for the next bytes; TalkBank packs an archive when it is asked for, which takes a while."""
+    """Seconds to wait for the next bytes; archives are packed when they are asked for, which takes a while."""
     attempts: PositiveInt = 5
     """How often one thing is asked for when the network or the server fails."""
     backoff_s: NonNegativeFloat = 2.0

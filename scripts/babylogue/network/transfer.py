@@ -6,31 +6,23 @@ from pathlib import Path
 
 import requests
 
-from ...logs import progress
+from ..logs import progress
 from .archive import Archive, BadArchive, inspect
+from .patience import Passing
 
 _CHUNK_BYTES = 1 << 16
 
 
-class Passing(Exception):
-    """A failure that may be over at the next attempt; the text says what failed."""
-
-    def __init__(self, reason: str, wait_s: float | None = None):
-        super().__init__(reason)
-        self.wait_s = wait_s
-        """Seconds that the server wants one to wait; None if it does not say."""
-
-
-class LoggedOut(Exception):
-    """A page came instead of an archive: TalkBank's way to ask for a login, with status 200."""
+class NotAnArchive(Exception):
+    """Something else came with status 200, such as a page."""
 
 
 class Transfer:
     """The download of one archive, over as many requests as it takes."""
 
-    def __init__(self, url: str, corpus: str, part: Path):
+    def __init__(self, url: str, name: str, part: Path):
         self.url = url
-        self.corpus = corpus
+        self.name = name
         self._part = part
         # What an earlier run left is of no use: nothing says that it is of the same archive.
         self._start_anew()
@@ -48,7 +40,7 @@ class Transfer:
         """Write the body of an answer (status 200, 206 or 416) to the file as it comes.
 
         Raises:
-            LoggedOut: it is a page.
+            NotAnArchive: it is something else, such as a page.
             Passing: it is not the rest that was asked for.
             requests.RequestException: the connection broke; the file keeps what had come.
         """
@@ -57,13 +49,13 @@ class Transfer:
         if offset == 0:
             first = next(chunks, b"")
             if not first.startswith(b"PK"):
-                raise LoggedOut
+                raise NotAnArchive
             self._version = _version(response)
             self._part.write_bytes(first)
         total = _number(response.headers.get("Content-Length"))
         with (
             self._part.open("ab") as file,
-            progress(description=self.corpus, unit="B", total=total and offset + total) as bar,
+            progress(description=self.name, unit="B", total=total and offset + total) as bar,
         ):
             bar.update(file.tell())
             for chunk in chunks:

@@ -21,8 +21,8 @@ class Archive:
     sha256: str
     contents: str
     """sha256 over names, sizes and checksums of the members: the same for two packings of the same files."""
-    transcripts: int
-    """Members that are .cha files."""
+    members: tuple[str, ...]
+    """Names of the files in it, sorted."""
 
 
 def sha256_of(path: Path) -> str:
@@ -53,5 +53,5 @@ def inspect(path: Path) -> Archive:
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
         contents=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
-        transcripts=sum(member.filename.lower().endswith(".cha") for member in members),
+        members=tuple(sorted(member.filename for member in members)),
     )

@@ -1,0 +1,39 @@
+"""Where the files of a benchmark come from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+BABYLM_HOME = "https://osf.io/ryjfm/"
+"""Where the BabyLM 2025 evaluation data live, by the README of its pipeline (babylm/evaluation-pipeline-2025)."""
+NOT_STATED = "none stated"
+"""The licence of files whose home names none."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of a benchmark: `path` is a glob pattern relative to the mirror folder, `count` how many match it.
+
+    `release` is what they are downloaded with, by its name in releases.RELEASES, which has address and revision;
+    None where no address is documented. `access` is open, or token where a login's token is needed. `sha256` is
+    the `content_digest` (origins.py) of the files in the release that the suite was made with; None where that
+    was not at hand. `instead` is a pattern that is taken where `path` matches nothing.
+    """
+
+    path: str
+    home: str
+    licence: str = NOT_STATED
+    count: int = 1
+    release: str | None = None
+    access: Literal["open", "token"] = "open"
+    sha256: str | None = None
+    instead: str | None = None
+
+    def find(self, folder: str | Path) -> list[Path]:
+        """The files below a folder, sorted; none where there are none."""
+        matches = sorted(Path(folder).glob(self.path))
+        return matches if matches or not self.instead else sorted(Path(folder).glob(self.instead))
+
+    def __str__(self) -> str:
+        login = "login needed" if self.access == "token" else "no login"
+        return f"{self.home} (licence: {self.licence}; {login})"
