@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from .base import Source, Suite, items_frame
-from .dialogue_pairs import COLUMNS, strict_scores
+from .dialogue_pairs import COLUMNS, evaluate
 from .records import read_json_list
 
 
@@ -29,7 +29,7 @@ SUITES = {
         f"Published dialogue minimal pairs matched in {unit}",
         read,
         (Source(f"dialogue_minimal_pairs/{unit}.json", "the data of arXiv 2510.20358"),),
-        evaluator=strict_scores,
+        evaluator=evaluate,
     )
     for unit in ("words", "tokens")
 }

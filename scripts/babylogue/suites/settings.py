@@ -19,7 +19,7 @@ class SuiteSettings(Settings):
 
     mirror: str | None = None
     """Folder with the benchmarks as their homes lay them out (evaluation_data, zorro); null: none."""
-    batch_tokens: int = Field(8192, gt=0)
-    """Padded tokens in one forward pass, which bounds the memory of scoring."""
+    batch_tokens: int = Field(2048, gt=0)
+    """Padded tokens in one forward pass, which bounds the memory of scoring; a GPU is faster with more."""
     lexical_decision: LexicalDecisionSettings = LexicalDecisionSettings()
     """The generated lexical decision task."""
