@@ -1,19 +1,26 @@
 """The scorer against one string at a time in float64, and against minicons."""
 
 import copy
+from itertools import pairwise
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
+from minicons.scorer import IncrementalLMScorer
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedTokenizerFast
 from transformers.models.auto import CONFIG_MAPPING
 
 from babylogue.errors import UserError
+from babylogue.scoring import scorer
 from babylogue.scoring.scorer import Scorer, load_model
-from babylogue.scoring.trees import Tokens, batches, common_prefix, pack
+from babylogue.scoring.trees import ANY_WORD, Tokens, batches, common_prefix, pack, stretches
+from babylogue.scoring.words import marks_words, word_beginnings
+from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
+from babylogue.tokenizer.settings import TokenizerSettings
 
 SENTENCES = [
     "the dog runs home .",
@@ -45,7 +52,25 @@ def make_tokenizer(special: str = "bos", add_prefix_space: bool = True) -> PreTr
     )
 
 
-def make_model(kind: str = "llama", positions: int = 64):
+def make_sentencepiece() -> PreTrainedTokenizerFast:
+    """A small tokenizer that marks words as sentencepiece does, with a speaker tag and no special tokens."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=299,
+        special_tokens=["<s>", "</s>", "<pad>"],
+        initial_alphabet=[chr(code) for code in range(33, 127)] + ["é", "▁"],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(SENTENCES * 3, trainer)
+    tokenizer.add_tokens([AddedToken("*CHI:", lstrip=True, normalized=False)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
+
+
+def make_model(kind: str = "llama", positions: int = 64, vocabulary: int = 300):
     """A tiny model with weights large enough that predictions differ from chance."""
     torch.manual_seed(1)
     sizes = {
@@ -64,7 +89,12 @@ def make_model(kind: str = "llama", positions: int = 64):
         ),
     }[kind]
     config = CONFIG_MAPPING[kind](
-        vocab_size=300, max_position_embeddings=positions, bos_token_id=0, eos_token_id=1, pad_token_id=2, **sizes
+        vocab_size=vocabulary,
+        max_position_embeddings=positions,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=2,
+        **sizes,
     )
     model = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
@@ -74,24 +104,55 @@ def make_model(kind: str = "llama", positions: int = 64):
     return model
 
 
-def reference(model, tokenizer, context: str, candidate: str, bos: bool = True) -> tuple[float, int]:
-    """Sum of log-probabilities and count of one string, in float64 and without batches or masks."""
+def log_softmax(model, ids: list[int]) -> np.ndarray:
+    """Log-probabilities [length, vocabulary] of the token after each of `ids`, in float64."""
+    with torch.no_grad():
+        return torch.log_softmax(model.double()(torch.tensor([ids])).logits[0], dim=-1).numpy()
+
+
+def scored_tokens(tokenizer, context: str, candidate: str, bos: bool | None) -> tuple[list[int], list[int]]:
+    """Ids of a string and the places of its scored tokens."""
     encoding = tokenizer(context + candidate, return_offsets_mapping=True)
     ids, offsets = encoding["input_ids"], encoding["offset_mapping"]
-    if not bos and ids and ids[0] == tokenizer.bos_token_id:
+    begins = bool(ids) and ids[0] == tokenizer.bos_token_id
+    if bos is False and begins:
         ids, offsets = ids[1:], offsets[1:]
-    if len(ids) < 2:
+    if bos is True and not begins:
+        ids, offsets = [tokenizer.bos_token_id, *ids], [(0, 0), *offsets]
+    return ids, [place for place in range(1, len(ids)) if offsets[place][1] > len(context)]
+
+
+def reference(model, tokenizer, context: str, candidate: str, bos: bool | None = None) -> tuple[float, int]:
+    """Sum of log-probabilities and count of one string, in float64 and without batches or masks."""
+    ids, scored = scored_tokens(tokenizer, context, candidate, bos)
+    if not scored:
         return 0.0, 0
-    with torch.no_grad():
-        table = torch.log_softmax(model.double()(torch.tensor([ids])).logits[0], dim=-1)
-    model.float()
-    scored = [t for t in range(1, len(ids)) if offsets[t][1] > len(context)]
-    return float(sum(table[t - 1, ids[t]] for t in scored)), len(scored)
+    table = log_softmax(model, ids)
+    return float(sum(table[place - 1, ids[place]] for place in scored)), len(scored)
+
+
+def corrected_reference(model, tokenizer, context: str, candidate: str, bos: bool | None = None) -> float:
+    """The sum with the beginning-of-word correction, word by word: each word's probability is divided by that of
+    a word beginning before it, but for the first word, and multiplied by that of a word beginning after it."""
+    ids, scored = scored_tokens(tokenizer, context, candidate, bos)
+    if not scored:
+        return 0.0
+    begin = [index for token, index in tokenizer.get_vocab().items() if token[0] in "Ġ▁" or token == "*CHI:"]
+    table = log_softmax(model, ids)
+    log_begin = np.log(np.exp(table[:, begin]).sum(axis=1))  # that a word begins after each token
+    total = 0.0
+    for place in scored:
+        total += table[place - 1, ids[place]]
+        if ids[place] in begin and place != scored[0]:
+            total -= log_begin[place - 1]
+        if place == scored[-1] or ids[place + 1] in begin:
+            total += log_begin[place]
+    return float(total)
 
 
 MODEL = make_model()
 DOUBLE = copy.deepcopy(MODEL)
-TOKENIZERS = {special: make_tokenizer(special) for special in TEMPLATES}
+TOKENIZERS = {special: make_tokenizer(special) for special in TEMPLATES} | {"sentencepiece": make_sentencepiece()}
 WORDS = st.sampled_from(["the", "dog", "dogs", "runs", "ball", "look", ".", "?", "juice", "zq", "é", "*CHI:"])
 PHRASES = st.lists(WORDS, min_size=1, max_size=5).map(" ".join)
 ITEMS = st.lists(
@@ -104,19 +165,28 @@ ITEMS = st.lists(
 )
 
 
-@pytest.mark.parametrize("special", TEMPLATES)
-@pytest.mark.parametrize("bos", [True, False])
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(items=ITEMS, budget=st.sampled_from([1, 40, 8192]))
-def test_agrees_with_one_string_at_a_time(special, bos, items, budget):
-    tokenizer = TOKENIZERS[special]
+@pytest.mark.parametrize("kind", TOKENIZERS)
+@pytest.mark.parametrize("bos", [None, True, False])
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(items=ITEMS, budget=st.sampled_from([1, 40, 8192]), characters=st.sampled_from([1, 50, 10_000]))
+def test_agrees_with_one_string_at_a_time(kind, bos, items, budget, characters):
+    tokenizer = TOKENIZERS[kind]
     contexts = [[context] * len(candidates) for context, candidates in items]
     candidates = [candidates for _, candidates in items]
-    results = Scorer(MODEL, tokenizer, bos=bos, batch_tokens=budget).log_probabilities(contexts, candidates)
-    for (context, own), scored in zip(items, results, strict=True):
+    plain = Scorer(MODEL, tokenizer, bos=bos, batch_tokens=budget)
+    corrected = Scorer(MODEL, tokenizer, bos=bos, word_correction=True, batch_tokens=budget)
+    with mock.patch.object(scorer, "CHARACTERS_AT_ONCE", characters):
+        results = plain.log_probabilities(contexts, candidates)
+        both = corrected.log_probabilities(contexts, candidates)
+    for (context, own), scored, with_words in zip(items, results, both, strict=True):
         expected = [reference(DOUBLE, tokenizer, context, candidate, bos) for candidate in own]
-        np.testing.assert_allclose(scored.log_probability, [value for value, _ in expected], atol=1e-4)
-        assert scored.tokens.tolist() == [count for _, count in expected]
+        sums, counts = np.array(expected).T
+        np.testing.assert_allclose(scored.log_probability, sums, atol=1e-4)
+        assert scored.tokens.tolist() == counts.tolist()
+        np.testing.assert_allclose(scored.mean(), sums / np.maximum(counts, 1), atol=1e-4)
+        np.testing.assert_allclose(with_words.log_probability, scored.log_probability, atol=1e-4)
+        words = [corrected_reference(DOUBLE, tokenizer, context, candidate, bos) for candidate in own]
+        np.testing.assert_allclose(with_words.word_corrected().log_probability, words, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "gpt_neox", "opt"])
@@ -171,7 +241,7 @@ def test_one_token_without_bos_scores_zero_and_eos_is_not_scored():
 def test_next_token():
     tokenizer = TOKENIZERS["bos_eos"]
     token = TOKENIZERS["plain"](" home")["input_ids"][0]
-    (value,) = Scorer(MODEL, tokenizer).next_token_log_probabilities(["the dog runs"], [token])
+    (value,) = Scorer(MODEL, tokenizer).next_token_log_probabilities(["the dog runs"], [token], ["word_1"])
     ids = TOKENIZERS["bos"]("the dog runs")["input_ids"]
     with torch.no_grad():
         expected = torch.log_softmax(MODEL(torch.tensor([ids])).logits[0, -1], dim=-1)[token]
@@ -179,9 +249,9 @@ def test_next_token():
 
 
 def test_too_long_an_item_is_named():
-    scorer = Scorer(make_model(positions=8), TOKENIZERS["bos"])
-    with pytest.raises(UserError, match=r"wh_1: 1\d tokens, but the model takes at most 8"):
-        scorer.log_probabilities([[""]], [["the dog runs home . the dog runs home ."]], ["wh_1"])
+    short = Scorer(make_model(positions=8), TOKENIZERS["bos"])
+    with pytest.raises(UserError, match=r"item wh_1: 1\d tokens, but the model takes at most 8"):
+        short.log_probabilities([[""]], [["the dog runs home . the dog runs home ."]], ["wh_1"])
 
 
 def test_foreign_tokenizer_is_refused():
@@ -207,16 +277,29 @@ def test_load_model_in_float32(tmp_path):
 
 
 def test_packing_by_hand():
-    row = pack(
-        [Tokens(np.array([0, 5, 6, 7]), np.array([1, 2, 3])), Tokens(np.array([0, 5, 8, 9]), np.array([2, 3]))]
-    )
+    strings = [Tokens([0, 5, 6, 7], [1, 2, 3]), Tokens([0, 5, 8, 9], [2, 3])]
+    row = pack(strings)
     assert row.ids.tolist() == [0, 5, 6, 8]
     assert row.branch.tolist() == [0, 0, 1, 2]
     assert row.positions.tolist() == [0, 1, 2, 2]
     assert row.queries.tolist() == [0, 1, 2, 1, 3]
     assert row.targets.tolist() == [5, 6, 7, 8, 9]
     assert row.owners.tolist() == [0, 0, 0, 1, 1]
-    assert pack([Tokens(np.array([5]), np.array([], dtype=int))]) is None
+    assert pack([Tokens([5], [])]) is None
+    row = pack(strings, word_after=True)
+    assert row.ids.tolist() == [0, 5, 6, 7, 8, 9]
+    assert row.positions.tolist() == [0, 1, 2, 3, 2, 3]
+    assert row.queries.tolist() == [0, 1, 2, 3, 1, 4, 5]
+    assert row.targets.tolist() == [5, 6, 7, ANY_WORD, 8, 9, ANY_WORD]
+    assert row.owners.tolist() == [0, 0, 0, 0, 1, 1, 1]
+
+
+@given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 100))
+def test_stretches_keep_to_their_size(sizes, most):
+    parts = list(stretches(sizes, most))
+    assert [index for part in parts for index in range(len(sizes))[part]] == list(range(len(sizes)))
+    assert all(part.stop - part.start == 1 or sum(sizes[part]) <= most for part in parts)
+    assert all(sum(sizes[one.start : other.start + 1]) > most for one, other in pairwise(parts))
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 100))
@@ -230,22 +313,93 @@ def test_batches_keep_to_the_budget(lengths, budget):
 
 
 def test_common_prefix():
-    assert common_prefix([np.array([1, 2, 3]), np.array([1, 2])]) == 2
-    assert common_prefix([np.array([1, 2]), np.array([3, 2])]) == 0
-    assert common_prefix([np.array([], dtype=int), np.array([3, 2])]) == 0
+    assert common_prefix([[1, 2, 3], [1, 2]]) == 2
+    assert common_prefix([[1, 2], [3, 2]]) == 0
+    assert common_prefix([[1, 2, 3], [1, 2, 4], [1, 5, 3]]) == 1
+    assert common_prefix([[], [3, 2]]) == 0
 
 
-def test_decisions_of_minicons(tmp_path):
-    minicons = pytest.importorskip("minicons.scorer")
-    tokenizer = TOKENIZERS["plain"]
-    MODEL.save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
+def test_strings_are_tokenised_a_stretch_at_a_time():
+    tokenised = []
+
+    def tokenizer(texts, **options):
+        tokenised.append(sum(map(len, texts)))
+        return TOKENIZERS["bos"](texts, **options)
+
+    candidates = [["the dog runs home .", "the dogs run home !"]] * 20
+    with mock.patch.object(scorer, "CHARACTERS_AT_ONCE", 100):
+        results = Scorer(MODEL, tokenizer).log_probabilities([["", ""]] * 20, candidates)
+    assert tokenised == [76] * 20 or max(tokenised) <= 100
+    assert len(results) == 20
+
+
+def test_beginnings_of_words():
+    byte_level, sentencepiece = TOKENIZERS["bos"], TOKENIZERS["sentencepiece"]
+    for tokenizer in (byte_level, sentencepiece):
+        assert marks_words(tokenizer)
+        begin = tokenizer.convert_ids_to_tokens(word_beginnings(tokenizer).tolist())
+        assert all(token[0] in "Ġ▁" or token == "*CHI:" for token in begin)
+        assert set(tokenizer.tokenize("the ball")) & set(begin)
+    assert "*CHI:" in sentencepiece.convert_ids_to_tokens(word_beginnings(sentencepiece).tolist())
+    words = Tokenizer(models.WordLevel({"the": 0, "<unk>": 1}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    unmarked = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>")
+    assert not marks_words(unmarked)
+    with pytest.raises(UserError, match="do not mark the beginning of a word"):
+        Scorer(MODEL, unmarked, word_correction=True)
+    with pytest.raises(UserError, match="no beginning-of-sequence token"):
+        Scorer(MODEL, unmarked, bos=True)
+
+
+def project_tokenizer(folder):
+    trained = train_tokenizer(SENTENCES * 3, ["CHI", "MOT"], TokenizerSettings(vocabulary=300))
+    save_tokenizer(trained, folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("kind", ["bos", "plain", "bos_eos", "sentencepiece", "project"])
+def test_minicons_agrees_item_by_item(kind, tmp_path):
+    """Of a tokenizer that appends EOS minicons scores that token, too; there it gets one that does not.
+
+    The first word is one whose first token is more than a space, which is not scored where it has no width.
+    """
+    tokenizer = project_tokenizer(tmp_path) if kind == "project" else TOKENIZERS[kind]
+    model = make_model(vocabulary=len(tokenizer))
+    peer = IncrementalLMScorer(model, "cpu", tokenizer=TOKENIZERS["bos"] if kind == "bos_eos" else tokenizer)
     random = np.random.default_rng(0)
-    words = ["the", "dog", "dogs", "runs", "home", "ball", "look", "at", "juice", "cookie", "."]
-    pairs = [[" ".join(random.choice(words, random.integers(2, 9))) for _ in range(2)] for _ in range(40)]
-    peer = minicons.IncrementalLMScorer(str(tmp_path), "cpu")
-    peer_scores = np.array([peer.sequence_score(pair, reduction=lambda x: x.sum().item()) for pair in pairs])
-    own = Scorer(MODEL, tokenizer).log_probabilities([["", ""]] * len(pairs), pairs)
-    own_scores = np.array([scored.log_probability for scored in own])
-    np.testing.assert_allclose(own_scores, peer_scores, atol=1e-3)
-    assert ((own_scores[:, 0] > own_scores[:, 1]) == (peer_scores[:, 0] > peer_scores[:, 1])).all()
+    words = ["the", "dog", "dogs", "runs", "home", "ball", "look", "at", "juice", "zq", ".", "*CHI:", "*MOT:"]
+    pairs = [
+        [" ".join([words[random.integers(8)], *random.choice(words, random.integers(1, 8))]) for _ in range(2)]
+        for _ in range(40)
+    ]
+    pairs += [["look at dog", "look at dogs"], ["the ball .", "the ball ?"], ["dog dog", "dog dog"]]
+    found = Scorer(model, tokenizer, word_correction=True).log_probabilities([["", ""]] * len(pairs), pairs)
+    for corrected in (False, True):
+        own = [scored.word_corrected() if corrected else scored for scored in found]
+        for reduction, scores in (
+            (lambda x: x.sum().item(), np.array([scored.log_probability for scored in own])),
+            (lambda x: x.mean().item(), np.array([scored.mean() for scored in own])),
+        ):
+            expected = [
+                peer.sequence_score([text], reduction=reduction, bow_correction=corrected)[0]
+                for pair in pairs
+                for text in pair
+            ]
+            expected = np.array(expected).reshape(-1, 2)
+            np.testing.assert_allclose(scores, expected, atol=1e-4)
+            assert ((scores[:, 0] > scores[:, 1]) == (expected[:, 0] > expected[:, 1])).all()
+
+
+def test_minicons_agrees_after_a_context():
+    """What stands before the first scored word is left out of the correction by both."""
+    tokenizer = TOKENIZERS["bos"]
+    peer = IncrementalLMScorer(MODEL, "cpu", tokenizer=tokenizer)
+    contexts, candidates = ["the dog", "look at the"], ["runs home .", "little balls"]
+    expected = peer.conditional_score(
+        contexts, candidates, reduction=lambda x: x.sum().item(), bow_correction=True
+    )
+    scored = Scorer(MODEL, tokenizer, word_correction=True).log_probabilities(
+        [[context] for context in contexts], [[" " + candidate] for candidate in candidates]
+    )
+    sums = [own.word_corrected().log_probability[0] for own in scored]
+    np.testing.assert_allclose(sums, expected, atol=1e-4)

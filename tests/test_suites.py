@@ -9,15 +9,12 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 import torch
-from transformers import AutoTokenizer
 
 from babylogue.errors import UserError
 from babylogue.scoring.scorer import Scorer
 from babylogue.suites import glue, reading, registry
 from babylogue.suites.base import accuracy_rows, decide
-from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
-from babylogue.tokenizer.settings import TokenizerSettings
-from test_scorer import TOKENIZERS, make_model, reference
+from test_scorer import TOKENIZERS, corrected_reference, make_model, reference
 
 MIRROR = Path(os.environ.get("BABYLOGUE_MIRROR", "data"))
 MODEL = make_model(positions=512)
@@ -36,10 +33,10 @@ def read(name: str, mirror: Path) -> pd.DataFrame:
     return suite.read({"mirror": suite.mirror_files(mirror)})
 
 
-def expected_scores(items: pd.DataFrame) -> list[list[float]]:
+def expected_scores(items: pd.DataFrame, of) -> list[list[float]]:
     model = make_model(positions=512)
     return [
-        [reference(model, TOKENIZER, context, text)[0] for context, text in zip(contexts, candidates, strict=True)]
+        [of(model, TOKENIZER, context, text) for context, text in zip(contexts, candidates, strict=True)]
         for contexts, candidates in zip(items["contexts"], items["candidates"], strict=True)
     ]
 
@@ -55,8 +52,10 @@ def run(name: str, items: pd.DataFrame, tmp_path: Path):
     items.to_parquet(tmp_path / "items.parquet")
     items = pd.read_parquet(tmp_path / "items.parquet")
     scores = suite.evaluate(MODEL, TOKENIZER, items, 4096)
-    for own, expected in zip(scores["scores"], expected_scores(items), strict=True):
-        np.testing.assert_allclose(own, expected, atol=1e-4)
+    for rule, of in {"": lambda *item: reference(*item)[0], "_word_corrected": corrected_reference}.items():
+        if f"scores{rule}" in scores:
+            for own, expected in zip(scores[f"scores{rule}"], expected_scores(items, of), strict=True):
+                np.testing.assert_allclose(own, expected, atol=1e-4)
     scores.to_parquet(tmp_path / "scores.parquet")
     rows = suite.rows(pd.read_parquet(tmp_path / "scores.parquet"))
     json.dumps(rows, allow_nan=False)
@@ -191,6 +190,10 @@ def test_dialogue_pairs_score_heldout_replies(tmp_path):
     assert scores["correct"].tolist()[1] is False
     assert value(rows, metric="ties") == 1
     assert value(rows, metric="accuracy_ties_half") - value(rows) == pytest.approx(25)
+    means = [np.divide(own, counts) for own, counts in zip(scores["scores"], scores["tokens"], strict=True)]
+    assert scores["correct_mean"].tolist() == [bool(own[0] > own[1]) for own in means]
+    assert value(rows, metric="accuracy_mean") == 100 * scores["correct_mean"].mean()
+    assert value(rows, metric="accuracy_word_corrected") == 100 * scores["correct_word_corrected"].mean()
     pd.DataFrame([{"prompt": "a"}]).to_parquet(path)
     with pytest.raises(UserError, match="no column 'chosen'"):
         registry.load("dialogue_tokens").read({"pairs": [path]})
@@ -204,9 +207,10 @@ def test_published_lexical_decision_with_and_without_bos(tmp_path):
     path.write_text("word,nonword\nthe,zqx\ndog,gdo\n")
     items = read("lexical_decision_published", tmp_path)
     scores, rows = run("lexical_decision_published", items, tmp_path)
-    # "the" is one token: nothing is left to score without BOS, and any non-word of several tokens is below 0.
-    assert scores["scores_no_bos"].iloc[0][0] == 0.0
-    assert {row["metric"] for row in rows} == {"accuracy", "accuracy_ties_half", "ties", "accuracy_no_bos"}
+    # "the" is one token: nothing is left to score without BOS. Its 0 is above any sum, and yet the pair is wrong.
+    assert scores["scores_no_bos"].iloc[0][0] == 0.0 > scores["scores_no_bos"].iloc[0][1]
+    assert scores["correct_no_bos"].tolist() == [False, False]
+    assert value(rows, metric="accuracy_no_bos") == value(rows, metric="accuracy_no_bos_word_corrected") == 0
     path.write_text("word,nonword\nthe,\n")
     with pytest.raises(UserError, match="line 2: field 'nonword' is empty"):
         read("lexical_decision_published", tmp_path)
@@ -274,6 +278,14 @@ def test_reading(tmp_path, monkeypatch):
     scores.to_parquet(tmp_path / "scores.parquet")
     rows = registry.load("reading").rows(pd.read_parquet(tmp_path / "scores.parquet"))
 
+    model = make_model(positions=512)
+    whole = [
+        -reference(model, TOKENIZER, *texts)[0]
+        for texts in zip(items["context"], " " + items["word"], strict=True)
+    ]
+    np.testing.assert_allclose(scores["pred_whole_word"], whole, atol=1e-4)
+    assert np.isnan(scores["prev_pred_whole_word"].iloc[0])
+
     data, measures = scores.dropna(subset=["Subtlex_log10"]), {}
     base = "(Subtlex_log10 + length + context_length) ** 2"
     paced = "(Subtlex_log10 + length + context_length + prev_length + prev_pred) ** 2"
@@ -286,13 +298,11 @@ def test_reading(tmp_path, monkeypatch):
     eye = np.mean([measures[measure] for measure in reading.EYE_TRACKING])
     assert value(rows, "eye_tracking", "partial_r2") == pytest.approx(eye)
     assert value(rows, "self_paced", "partial_r2") == pytest.approx(measures[reading.SELF_PACED])
-
-
-def test_a_words_first_piece_keeps_its_space_though_the_tokenizer_drops_it(tmp_path):
-    trained = train_tokenizer(["the dog runs ."] * 5, ["CHI"], TokenizerSettings(vocabulary=300))
-    save_tokenizer(trained, tmp_path)
-    asked = reading.queries(AutoTokenizer.from_pretrained(tmp_path), "the", "dogx")
-    assert [text for text, _ in asked] == ["the", "the dog"]
+    exchanged = {"pred": "pred_whole_word", "prev_pred": "prev_pred_whole_word"}
+    other = registry.load("reading").rows(
+        scores.rename(columns=exchanged | {new: old for old, new in exchanged.items()})
+    )
+    assert value(rows, metric="partial_r2_whole_word") == value(other, metric="partial_r2")
 
 
 @pytest.mark.parametrize("special", ["bos", "bos_eos", "plain"])
@@ -314,7 +324,7 @@ def test_surprisal_of_a_word_of_several_tokens(special):
         p *= next_probability(text, token if number == 0 else plain(piece)["input_ids"][0])
         text += piece
     scorer = Scorer(MODEL, tokenizer)
-    assert reading.surprisals(scorer, ["the dog"], ["zq"])[0] == pytest.approx(-np.log(p), abs=1e-4)
+    assert reading.surprisals(scorer, ["the dog"], ["zq"], ["word_1"])[0] == pytest.approx(-np.log(p), abs=1e-4)
 
 
 def test_reading_names_bad_columns(tmp_path):

@@ -12,4 +12,4 @@ def pair_accuracy(model, tokenizer, pairs: pd.DataFrame) -> float:
         [[prompt, prompt] for prompt in pairs["prompt"]],
         [[f" {good}", f" {bad}"] for good, bad in zip(pairs["chosen"], pairs["rejected"], strict=True)],
     )
-    return 100 * float(np.mean([chosen > rejected for (chosen, rejected), _ in scored]))
+    return 100 * float(np.mean([own.log_probability[0] > own.log_probability[1] for own in scored]))

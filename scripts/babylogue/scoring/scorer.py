@@ -7,7 +7,6 @@ tokens never count.
 
 from collections.abc import Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,40 +15,71 @@ import torch
 from ..errors import UserError
 from ..logs import progress
 from .loading import load_model
-from .trees import Row, Tokens, batches, pack
+from .trees import ANY_WORD, Row, Tokens, batches, pack, stretches
+from .words import word_beginnings
 
 __all__ = ["Scored", "Scorer", "load_model"]
 
-STRINGS_PER_CALL = 4096  # strings handed to the tokenizer at once, to bound the memory of its offsets
+CHARACTERS_AT_ONCE = 2**19  # of the strings that are tokenised and sorted together, whatever the file's length
 LOGIT_VALUES = 2**26  # logits held at once (256 MiB in float32), whatever the vocabulary
+CACHED_VALUES = 2**19  # logits that are normalised at once on a CPU: what its cache holds, twice as fast
 
 
 class Scored(NamedTuple):
-    """Scores of one item's candidates, both arrays [candidates]."""
+    """Scores of one item's candidates, arrays [candidates]; 0.0 where nothing is scored."""
 
     log_probability: np.ndarray
-    """Sum of natural log-probabilities of the scored tokens, float64; 0.0 where nothing is scored."""
+    """Sum of natural log-probabilities of the scored tokens, float64."""
     tokens: np.ndarray
     """How many tokens were scored, int64."""
+    word_after: np.ndarray | None = None
+    """Natural log-probability that a word begins after the string, float64; None if it was not asked for."""
+
+    def mean(self) -> np.ndarray:
+        """Log-probability a scored token, float64."""
+        return self.log_probability / np.maximum(self.tokens, 1)
+
+    def word_corrected(self) -> "Scored":
+        """With the beginning-of-word correction (words.py) in the sum, and so in the mean."""
+        return self._replace(log_probability=self.log_probability + self.word_after)
 
 
 class Scorer:
     """Scores completions with a causal language model, in batches sorted by length.
 
-    `bos=False` takes away the special tokens that the tokenizer puts in front; then, as with a tokenizer that
-    puts none, the first token of a string has no prediction and is not scored. `batch_tokens` bounds the padded
-    tokens of one forward pass, and with them the memory.
+    `bos` None leaves the special tokens in front to the tokenizer; True has the tokenizer's beginning of sequence
+    there in any case; False takes all away, and then, as with a tokenizer that puts none, the first token of a
+    string has no prediction and is not scored. `word_correction` asks for what `Scored.word_corrected` needs, in
+    the same pass. `batch_tokens` bounds the padded tokens of one forward pass, and with them the memory: on a CPU
+    the default is the fastest, a GPU wants more.
+
+    Raises UserError for a model that is no causal language model, for a tokenizer without a beginning of sequence
+    where one is asked for, and with `word_correction` for one whose tokens do not mark the beginning of a word.
     """
 
-    def __init__(self, model, tokenizer, *, bos: bool = True, batch_tokens: int = 8192):
+    def __init__(
+        self,
+        model,
+        tokenizer,
+        *,
+        bos: bool | None = None,
+        word_correction: bool = False,
+        batch_tokens: int = 2048,
+    ):
         if model.get_output_embeddings() is None:
             raise UserError(f"{type(model).__name__}: scoring needs a causal language model with an output layer")
+        if bos and tokenizer.bos_token_id is None:
+            raise UserError(f"{tokenizer.name_or_path or 'tokenizer'}: it has no beginning-of-sequence token")
         self.model = model
         self.tokenizer = tokenizer
         self.bos = bos
         self.max_positions = getattr(model.config, "max_position_embeddings", None)
         self.vocabulary = model.get_input_embeddings().weight.shape[0]
         self.batch_tokens = max(1, min(batch_tokens, LOGIT_VALUES // self.vocabulary))
+        self.beginnings = None
+        if word_correction:
+            beginnings = word_beginnings(tokenizer)
+            self.beginnings = torch.from_numpy(beginnings[beginnings < self.vocabulary]).to(model.device)
 
     def log_probabilities(
         self,
@@ -59,98 +89,125 @@ class Scorer:
     ) -> list[Scored]:
         """Score each item's candidates: full string i = contexts[i] + candidates[i], candidate part scored.
 
-        Any number of candidates an item; `names` are the items' names in error messages (default: their index).
+        Any number of candidates an item; `names` are the items' names in error messages (default: their number).
         Raises UserError for a string longer than the model's positions or a token outside its vocabulary.
         """
-        names = names if names is not None else [f"item {index}" for index in range(len(contexts))]
-        sizes = [len(item) for item in candidates]
-        ends = np.cumsum([0, *sizes])
-        strings = self._tokenise(
-            [text for item in contexts for text in item],
-            [text for item in candidates for text in item],
-            np.repeat(np.arange(len(sizes)), sizes),
-            names,
-        )
-        rows = [pack(strings[start:end]) for start, end in pairwise(ends)]
-        results = [Scored(np.zeros(size), np.zeros(size, dtype=np.int64)) for size in sizes]
-        for index, log_probabilities in self._predict(rows, names):
-            owners = rows[index].owners
-            results[index] = Scored(
-                np.bincount(owners, weights=log_probabilities, minlength=sizes[index]),
-                np.bincount(owners, minlength=sizes[index]),
-            )
-        return results
+        names = names if names is not None else range(len(candidates))
+        characters = [
+            sum(map(len, context)) + sum(map(len, own)) for context, own in zip(contexts, candidates, strict=True)
+        ]
+        scored = []
+        with self._progress(len(candidates)) as bar:
+            for part in stretches(characters, CHARACTERS_AT_ONCE):
+                items = self._tokenise(contexts[part], candidates[part], names[part])
+                rows = [pack(item, word_after=self.beginnings is not None) for item in items]
+                found = [self._unscored(len(item)) for item in items]
+                for index, log_probabilities in self._predict(rows, names[part], bar):
+                    found[index] = self._summed(rows[index], log_probabilities, len(items[index]))
+                scored += found
+        return scored
 
-    def next_token_log_probabilities(self, texts: Sequence[str], tokens: Sequence[int]) -> np.ndarray:
+    def next_token_log_probabilities(
+        self, texts: Sequence[str], tokens: Sequence[int], names: Sequence[str]
+    ) -> np.ndarray:
         """Natural log-probability of token id `tokens[i]` right after `texts[i]`, float64 [texts].
 
         Special tokens in front are kept, those at the end left out: after an end of sequence nothing follows.
+        `names` are the texts' in error messages. Raises UserError for a text longer than the model's positions.
         """
-        names = [f"text {index}" for index in range(len(texts))]
-        strings = []
-        for ids, ends, _ in self._encode(texts):
-            last = int(np.flatnonzero(ends)[-1]) + 1 if ends.any() else len(ids)
-            strings.append(ids[:last])
-        rows = [
-            pack([Tokens(np.append(ids, token), np.array([len(ids)]))]) if len(ids) else None
-            for ids, token in zip(strings, tokens, strict=True)
-        ]
         result = np.zeros(len(texts))
-        for index, log_probabilities in self._predict(rows, names):
-            result[index] = log_probabilities[0]
+        with self._progress(len(texts)) as bar:
+            for part in stretches(list(map(len, texts)), CHARACTERS_AT_ONCE):
+                rows = []
+                for (ids, ends, _), token in zip(self._encode(texts[part]), tokens[part], strict=True):
+                    last = max((place for place, end in enumerate(ends, start=1) if end), default=len(ids))
+                    rows.append(pack([Tokens([*ids[:last], token], [last])]) if last else None)
+                for index, log_probabilities in self._predict(rows, names[part], bar):
+                    result[part.start + index] = log_probabilities[0]
         return result
 
     def _encode(self, texts: Sequence[str]):
-        """Yield (ids, end offset of each token, special-token mask), arrays [length], of each full string."""
-        for start in range(0, len(texts), STRINGS_PER_CALL):
-            encoding = self.tokenizer(
-                list(texts[start : start + STRINGS_PER_CALL]),
-                return_offsets_mapping=True,
-                return_special_tokens_mask=True,
-                return_attention_mask=False,
-                verbose=False,
-            )
-            for ids, offsets, special in zip(
-                encoding["input_ids"], encoding["offset_mapping"], encoding["special_tokens_mask"], strict=True
-            ):
-                ends = np.array([end for _, end in offsets], dtype=np.int64)
-                yield np.array(ids, dtype=np.int64), ends, np.array(special, dtype=bool)
+        """Yield (ids, end offset of each token, special-token mask), lists [length], of each full string."""
+        encoding = self.tokenizer(
+            list(texts),
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+            return_attention_mask=False,
+            verbose=False,
+        )
+        for ids, offsets, special in zip(
+            encoding["input_ids"], encoding["offset_mapping"], encoding["special_tokens_mask"], strict=True
+        ):
+            yield ids, [end for _, end in offsets], special
 
-    def _tokenise(self, contexts, candidates, items, names) -> list[Tokens]:
-        full = [context + candidate for context, candidate in zip(contexts, candidates, strict=True)]
-        strings = []
-        for (ids, ends, special), context, item in zip(self._encode(full), contexts, items, strict=True):
-            if not self.bos:
-                kept = np.argmin(special & (ends == 0)) if len(ids) and not special.all() else len(ids)
-                ids, ends = ids[kept:], ends[kept:]
-            if len(ids) and ids.max() >= self.vocabulary:
-                raise UserError(
-                    f"{names[item]}: token id {ids.max()} is outside the model's vocabulary of {self.vocabulary}; "
-                    "model and tokenizer do not belong together"
-                )
-            scored = np.flatnonzero(ends > len(context))
-            strings.append(Tokens(ids, scored[scored > 0]))
-        return strings
+    def _tokenise(self, contexts, candidates, names) -> list[list[Tokens]]:
+        """The strings of each item, [items][candidates]."""
+        full = [
+            context + candidate
+            for item_contexts, item_candidates in zip(contexts, candidates, strict=True)
+            for context, candidate in zip(item_contexts, item_candidates, strict=True)
+        ]
+        encoded = self._encode(full)
+        items = []
+        for item_contexts, name in zip(contexts, names, strict=True):
+            strings = []
+            for context in item_contexts:
+                ids, ends, special = next(encoded)
+                if self.bos is not None:
+                    front = next((place for place, mark in enumerate(special) if not mark), len(ids))
+                    if not self.bos:
+                        ids, ends = ids[front:], ends[front:]
+                    elif self.tokenizer.bos_token_id not in ids[:front]:
+                        ids, ends = [self.tokenizer.bos_token_id, *ids], [0, *ends]
+                if ids and max(ids) >= self.vocabulary:
+                    raise UserError(
+                        f"item {name}: token id {max(ids)} is outside the model's vocabulary of "
+                        f"{self.vocabulary}; model and tokenizer do not belong together"
+                    )
+                start = len(context)
+                strings.append(Tokens(ids, [place for place, end in enumerate(ends) if end > start and place]))
+            items.append(strings)
+        return items
 
-    def _predict(self, rows: list[Row | None], names):
+    def _progress(self, items: int):
+        return progress(total=items, description="scoring", unit="item")
+
+    def _unscored(self, candidates: int) -> Scored:
+        nothing = np.zeros(candidates)
+        return Scored(nothing, np.zeros(candidates, dtype=np.int64), None if self.beginnings is None else nothing)
+
+    def _summed(self, row: Row, log_probabilities: np.ndarray, candidates: int) -> Scored:
+        """Sums over the tokens of each candidate from the predictions [n] of the item's row."""
+        after = row.targets == ANY_WORD
+        owners = row.owners[~after]
+        word_after = None
+        if self.beginnings is not None:
+            word_after = np.bincount(row.owners[after], weights=log_probabilities[after], minlength=candidates)
+        return Scored(
+            np.bincount(owners, weights=log_probabilities[~after], minlength=candidates),
+            np.bincount(owners, minlength=candidates),
+            word_after,
+        )
+
+    def _predict(self, rows: list[Row | None], names, bar):
         """Yield (row index, natural log-probabilities [n] of its targets, float64) in the order of batches."""
         live = [index for index, row in enumerate(rows) if row is not None]
+        bar.update(len(rows) - len(live))
         if self.max_positions is not None:
             for index in live:
                 if (longest := int(rows[index].positions.max()) + 1) > self.max_positions:
                     raise UserError(
-                        f"{names[index]}: {longest} tokens, but the model takes at most {self.max_positions}; "
-                        "leave the suite out or use a model with a longer context"
+                        f"item {names[index]}: {longest} tokens, but the model takes at most "
+                        f"{self.max_positions}; leave the suite out or use a model with a longer context"
                     )
-        with progress(total=len(live), description="scoring", unit="item") as bar:
-            for batch in batches([len(rows[index]) for index in live], self.batch_tokens):
-                members = [live[index] for index in batch]
-                values = self._forward([rows[index] for index in members])
-                for index, own in zip(members, values, strict=True):
-                    if not np.isfinite(own).all():
-                        raise UserError(f"{names[index]}: the model's log-probability is not a finite number")
-                    yield index, own
-                bar.update(len(members))
+        for batch in batches([len(rows[index]) for index in live], self.batch_tokens):
+            members = [live[index] for index in batch]
+            values = self._forward([rows[index] for index in members])
+            for index, own in zip(members, values, strict=True):
+                if not np.isfinite(own).all():
+                    raise UserError(f"item {names[index]}: the model's log-probability is not a finite number")
+                yield index, own
+            bar.update(len(members))
 
     @torch.inference_mode()
     def _forward(self, rows: list[Row]) -> list[np.ndarray]:
@@ -180,10 +237,20 @@ class Scorer:
                 use_cache=False,
             )
         logits = output.logits[0].float()  # [needed, vocabulary]
-        place = torch.from_numpy(place).to(device)
-        values = logits[place, torch.from_numpy(targets).to(device)] - logits.logsumexp(dim=-1)[place]
-        values = values.double().cpu().numpy()
-        return np.split(values, np.cumsum([len(row.queries) for row in rows])[:-1])
+        values = self._target_values(
+            logits, torch.from_numpy(place).to(device), torch.from_numpy(targets).to(device)
+        )
+        return np.split(values.double().cpu().numpy(), np.cumsum([len(row.queries) for row in rows])[:-1])
+
+    def _target_values(self, logits: torch.Tensor, place: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities [n] of `targets` [n] from the rows `place` [n] of `logits` [needed, vocabulary]."""
+        rows = max(1, CACHED_VALUES // self.vocabulary) if logits.device.type == "cpu" else len(logits)
+        normalisers = torch.cat([part.logsumexp(dim=-1) for part in logits.split(rows)])
+        values = logits[place, targets.clamp(min=0)]
+        if self.beginnings is not None:
+            after = targets == ANY_WORD
+            values[after] = logits[place[after]].index_select(1, self.beginnings).logsumexp(dim=-1)
+        return values - normalisers[place]
 
 
 def tree_mask(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -9,21 +9,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ANY_WORD = -1  # as a target: any token that begins a word
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One tokenised string: `ids` [length] and the indices (ascending, none 0) of its scored tokens."""
+    """One tokenised string: its ids and the indices (ascending, none 0) of its scored tokens."""
 
-    ids: np.ndarray
-    scored: np.ndarray
+    ids: list[int]
+    scored: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One packed row of `length` input tokens and `n` predictions to read from it.
+    """One packed row of `length` input tokens and `n` predictions to read from it, int64.
 
     `ids`, `branch` (0 = prefix, j = branch j), `positions`: [length]; `queries` (index in the row whose output
-    predicts), `targets` (token predicted), `owners` (which string it belongs to): [n].
+    predicts), `targets` (token predicted, or ANY_WORD), `owners` (which string it belongs to): [n].
     """
 
     ids: np.ndarray
@@ -37,40 +39,54 @@ class Row:
         return len(self.ids)
 
 
-def common_prefix(sequences: Sequence[np.ndarray]) -> int:
+def common_prefix(sequences: Sequence[Sequence[int]]) -> int:
     """How many leading tokens all sequences share."""
-    length = min(len(sequence) for sequence in sequences)
-    if len(sequences) == 1 or length == 0:
-        return length
-    stacked = np.stack([sequence[:length] for sequence in sequences])
-    differs = (stacked != stacked[0]).any(axis=0)
-    return int(differs.argmax()) if differs.any() else length
+    first, *others = sequences
+    shared = min(map(len, sequences))
+    for other in others:
+        shared = next((index for index in range(shared) if first[index] != other[index]), shared)
+    return shared
 
 
-def pack(strings: Sequence[Tokens]) -> Row | None:
+def pack(strings: Sequence[Tokens], *, word_after: bool = False) -> Row | None:
     """Pack the strings of one item; None if none of them has a scored token.
 
     A string is fed up to the token before its last scored one: what comes later predicts nothing that is asked.
+    With `word_after` it is fed up to its last scored token, and ANY_WORD is asked for after that.
     """
-    live = [(owner, string) for owner, string in enumerate(strings) if len(string.scored)]
+    live = [(owner, string) for owner, string in enumerate(strings) if string.scored]
     if not live:
         return None
-    inputs = [string.ids[: string.scored[-1]] for _, string in live]
+    # Lists, not arrays: at these lengths they take a tenth of the time.
+    inputs = [string.ids[: string.scored[-1] + word_after] for _, string in live]
     shared = common_prefix(inputs)
-    ids, branch, positions = [inputs[0][:shared]], [np.zeros(shared, np.int64)], [np.arange(shared)]
+    ids, branch, positions = inputs[0][:shared], [0] * shared, list(range(shared))
     queries, targets, owners = [], [], []
-    start = shared
     for number, ((owner, string), tokens) in enumerate(zip(live, inputs, strict=True), start=1):
-        own = len(tokens) - shared
-        ids.append(tokens[shared:])
-        branch.append(np.full(own, number))
-        positions.append(np.arange(shared, len(tokens)))
-        before = string.scored - 1
-        queries.append(np.where(before < shared, before, before - shared + start))
-        targets.append(string.ids[string.scored])
-        owners.append(np.full(len(before), owner))
-        start += own
-    return Row(*(np.concatenate(part) for part in (ids, branch, positions, queries, targets, owners)))
+        moved = len(ids) - shared  # from a place in the string to its place in the row, beyond the prefix
+        ids += tokens[shared:]
+        branch += [number] * (len(tokens) - shared)
+        positions += range(shared, len(tokens))
+        before = [place - 1 for place in string.scored]
+        targets += [string.ids[place] for place in string.scored]
+        if word_after:
+            before.append(string.scored[-1])
+            targets.append(ANY_WORD)
+        queries += [place if place < shared else place + moved for place in before]
+        owners += [owner] * len(before)
+    return Row(*(np.array(part, dtype=np.int64) for part in (ids, branch, positions, queries, targets, owners)))
+
+
+def stretches(sizes: Sequence[int], most: int) -> Iterator[slice]:
+    """Consecutive stretches of items whose sizes sum to `most` at most; a larger item comes alone."""
+    start = total = 0
+    for index, size in enumerate(sizes):
+        if total + size > most and index > start:
+            yield slice(start, index)
+            start, total = index, 0
+        total += size
+    if start < len(sizes):
+        yield slice(start, len(sizes))
 
 
 def batches(lengths: Sequence[int], budget: int) -> Iterator[np.ndarray]:

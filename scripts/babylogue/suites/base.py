@@ -3,8 +3,11 @@
 Items are one table, one row an item:
     item (str, unique), group (str), contexts and candidates (lists of str, the full string i is contexts[i] +
     candidates[i]), answer (int, index of the right candidate), value (float, a human number or NaN).
+An item's name leads to its place: {file's stem}_{line} for JSON lines, and {what}_{number} where the suite has one
+file, counted from 1. Readers refuse a missing field, a wrong type and an empty string with file, line and field.
 Item scores: item, group, scores (list of float, nats), tokens (list of int), correct (bool), credit (float, 1 for
-right, 0 for wrong, 1/m for a tie of m candidates that share the highest score with the right one).
+right, 0 for wrong, 1/m for a tie of m candidates that share the highest score with the right one); suites may add
+scores and decisions of other rules, scores_{rule} and correct_{rule}.
 Metric rows: group, metric, value, ci_low, ci_high, n; group "all" is the suite's own aggregate. Accuracies are in
 percent; an end of an interval is None where there is none.
 """
@@ -17,35 +20,63 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
+from ..logs import logger
 from ..scoring.intervals import Estimate, stratified_mean, wilson
 from .sources import Source
 
 COLUMNS = ["item", "group", "contexts", "candidates", "answer", "value"]
 
 
-def score_items(model, tokenizer, items: pd.DataFrame, batch_tokens: int, *, strict: bool = False) -> pd.DataFrame:
+def score_items(
+    model,
+    tokenizer,
+    items: pd.DataFrame,
+    batch_tokens: int,
+    *,
+    strict: bool = False,
+    bos: bool | None = None,
+    rules: Iterable[str] = (),
+) -> pd.DataFrame:
     """Item scores of a table of items.
 
     `correct` is the pipeline's rule, argmax with the first index on a tie, so that a tie with the right candidate
-    in front counts; with `strict` the right candidate must score above all others.
-    """
-    from ..scoring.scorer import Scorer  # slow to load; the workflow asks a suite for its files without
+    in front counts; with `strict` the right candidate must score above all others. `bos` is the scorer's. `rules`
+    adds strict decisions by other scores: "word_corrected", the sum with the beginning-of-word correction (left
+    out, with a warning, where the tokenizer's tokens do not mark the beginning of a word), and "mean", a token.
 
-    scored = Scorer(model, tokenizer, batch_tokens=batch_tokens).log_probabilities(
-        items["contexts"].tolist(), items["candidates"].tolist(), items["item"].tolist()
+    A string with no scored token (one token and none in front) has the score 0.0. Raises UserError, naming the
+    item, for a string longer than the model's context.
+    """
+    # Slow to load; the workflow asks a suite for its files without.
+    from ..scoring.scorer import Scorer
+    from ..scoring.words import marks_words
+
+    if "word_corrected" in rules and not marks_words(tokenizer):
+        logger.warning("tokens do not mark the beginning of a word: no scores with the correction for it")
+        rules = [rule for rule in rules if rule != "word_corrected"]
+    scorer = Scorer(
+        model, tokenizer, bos=bos, word_correction="word_corrected" in rules, batch_tokens=batch_tokens
     )
-    scores = [result.log_probability for result in scored]
-    decisions = [decide(own, answer, strict) for own, answer in zip(scores, items["answer"], strict=True)]
-    return pd.DataFrame(
+    scored = scorer.log_probabilities(*(items[name].tolist() for name in ("contexts", "candidates", "item")))
+    answers = items["answer"].tolist()
+    decisions = [decide(own.log_probability, answer, strict) for own, answer in zip(scored, answers, strict=True)]
+    table = pd.DataFrame(
         {
             "item": items["item"].to_numpy(),
             "group": items["group"].to_numpy(),
-            "scores": [own.tolist() for own in scores],
-            "tokens": [result.tokens.tolist() for result in scored],
+            "scores": [own.log_probability.tolist() for own in scored],
+            "tokens": [own.tokens.tolist() for own in scored],
             "correct": [correct for correct, _ in decisions],
             "credit": [credit for _, credit in decisions],
         }
     )
+    for rule in rules:
+        scores = [own.mean() if rule == "mean" else own.word_corrected().log_probability for own in scored]
+        table[f"scores_{rule}"] = [own.tolist() for own in scores]
+        table[f"correct_{rule}"] = [
+            decide(own, answer, strict=True)[0] for own, answer in zip(scores, answers, strict=True)
+        ]
+    return table
 
 
 def decide(scores: np.ndarray, answer: int, strict: bool) -> tuple[bool, float]:
@@ -60,13 +91,18 @@ def accuracy_rows(
 ) -> list[dict]:
     """Accuracy of each group and of "all", the mean over groups weighted by `weigh(groups)` (default: equal).
 
-    Metrics: `accuracy` (from `correct`), `accuracy_ties_half` (from `credit`), `ties` (how many items tie).
+    Metrics: `accuracy` (from `correct`), `accuracy_ties_half` (from `credit`), `accuracy_{rule}` (from each
+    `correct_{rule}`), `ties` (how many items tie).
     """
     rows = []
     names = sorted(item_scores["group"].unique())
     groups = [item_scores[item_scores["group"] == name] for name in names]
     weights = weigh(names) if weigh else None
-    for metric, column in (("accuracy", "correct"), ("accuracy_ties_half", "credit")):
+    columns = {"accuracy": "correct", "accuracy_ties_half": "credit"}
+    columns |= {
+        f"accuracy{name.removeprefix('correct')}": name for name in item_scores if name.startswith("correct_")
+    }
+    for metric, column in columns.items():
         credits = [group[column].to_numpy(dtype=float) for group in groups]
         for name, own in zip(names, credits, strict=True):
             rows.append(percent_row(name, metric, wilson(own)))
@@ -152,7 +188,7 @@ class Suite:
             raise UserError(f"{self.name}: its input files hold no item")
         return items
 
-    def evaluate(self, model, tokenizer, items: pd.DataFrame, batch_tokens: int = 8192) -> pd.DataFrame:
+    def evaluate(self, model, tokenizer, items: pd.DataFrame, batch_tokens: int = 2048) -> pd.DataFrame:
         """Item scores of the model (see the module's docstring)."""
         return self.evaluator(model, tokenizer, items, batch_tokens)
 

@@ -1,7 +1,9 @@
 """Dialogue minimal pairs: the true reply to a caregiver's turn against a false one.
 
 The sum over the whole of prompt and reply is compared, as in Padovani et al. (2025); the prompt is shared, so
-its part is the same on both sides and only the reply is summed here.
+its part is the same on both sides and only the reply is summed here. `accuracy_word_corrected` is with the
+beginning-of-word correction, as that paper has it, and `accuracy_mean` compares means over the scored tokens; both
+are strict.
 """
 
 from functools import partial
@@ -33,13 +35,14 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
 
 _OWN = "true against random replies of held-out children"
 _PUBLISHED = "as published: one-sided in their filters"
+evaluate = partial(score_items, strict=True, rules=("word_corrected", "mean"))
 SUITES = {
     name: Suite(
         name,
         f"Dialogue minimal pairs matched in {unit}, {what}",
         read,
         needs=("pairs",),
-        evaluator=partial(score_items, strict=True),
+        evaluator=evaluate,
     )
     for name, unit, what in (
         ("dialogue_words", "words", _OWN),

@@ -19,7 +19,7 @@ import pandas as pd
 
 from ..errors import UserError
 from .base import Suite, items_frame
-from .lexical_decision_published import evaluate, rows
+from .lexical_decision_published import evaluate
 
 BANDS = ("low", "mid", "high")
 LEXICAL = re.compile("[a-z]{3,10}")
@@ -128,6 +128,5 @@ SUITES = {
         read,
         needs=("triplets",),
         evaluator=evaluate,
-        aggregator=rows,
     )
 }

@@ -1,16 +1,20 @@
 """Lexical decision on the published word and non-word pairs (Padovani et al. 2025): which is more probable.
 
 Without a token in front the first subword of an isolated word has no probability, and a word of one token has
-nothing to score: `accuracy` and `accuracy_ties_half` keep the token that the tokenizer puts in front,
-`accuracy_no_bos` is the score without it, a tie counted wrong as in the paper.
+nothing to score. `accuracy` and `accuracy_ties_half` have the beginning of sequence in front, `accuracy_no_bos`
+has not; there a pair is wrong if either side has nothing to score, as in the paper, whose scorer failed on such
+pairs. `accuracy_word_corrected` and `accuracy_no_bos_word_corrected` are the same two with the beginning-of-word
+correction; the last is the paper's score.
 """
 
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from .base import Suite, accuracy_rows, items_frame, score_items
+from .base import Suite, items_frame, score_items
 from .sources import Source
 
 COLUMNS = ("word", "nonword")
@@ -32,26 +36,15 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
 
 
 def evaluate(model, tokenizer, items: pd.DataFrame, batch_tokens: int) -> pd.DataFrame:
-    """Item scores, strict, with `scores_no_bos` and `correct_no_bos` beside them."""
-    from ..scoring.scorer import Scorer  # slow to load; the workflow asks a suite for its files without
-
-    scored = score_items(model, tokenizer, items, batch_tokens, strict=True)
-    bare = Scorer(model, tokenizer, bos=False, batch_tokens=batch_tokens).log_probabilities(
-        items["contexts"].tolist(), items["candidates"].tolist(), items["item"].tolist()
-    )
-    scores = [result.log_probability for result in bare]
-    return scored.assign(
-        scores_no_bos=[own.tolist() for own in scores], correct_no_bos=[bool(own[0] > own[1]) for own in scores]
-    )
-
-
-def rows(item_scores: pd.DataFrame) -> list[dict]:
-    """Accuracy rows with `accuracy_no_bos` of each group and all added."""
-    bare = accuracy_rows(item_scores.assign(correct=item_scores["correct_no_bos"]))
-    return [
-        *accuracy_rows(item_scores),
-        *({**row, "metric": "accuracy_no_bos"} for row in bare if row["metric"] == "accuracy"),
-    ]
+    """Item scores, strict, and beside them those of the rules word_corrected, no_bos and no_bos_word_corrected."""
+    score = partial(score_items, model, tokenizer, items, batch_tokens, strict=True, rules=("word_corrected",))
+    table, bare = score(bos=None if tokenizer.bos_token_id is None else True), score(bos=False)
+    scored = np.array([min(tokens) > 0 for tokens in bare["tokens"]])
+    for rule in ("", "_word_corrected"):
+        if f"scores{rule}" in bare:
+            table[f"scores_no_bos{rule}"] = bare[f"scores{rule}"]
+            table[f"correct_no_bos{rule}"] = bare[f"correct{rule}"] & scored
+    return table
 
 
 SUITES = {
@@ -61,6 +54,5 @@ SUITES = {
         read,
         (Source("lexical_decision/pairs.csv", "the data of arXiv 2510.20358"),),
         evaluator=evaluate,
-        aggregator=rows,
     )
 }

@@ -1,9 +1,13 @@
 """Reading times (de Varda et al. 2023): what a model's surprisal adds to frequency, length and position.
 
 1,726 words in context with eye-tracking measures and self-paced reading times; the rules are those of the BabyLM
-2025 pipeline (reading). Item table: item, group, context, word, prev_context, prev_word (the last two None where
-there is no earlier word), and the columns COVARIATES and MEASURES. Item scores: item, group, pred and prev_pred
-(surprisal in nats of word and earlier word, NaN where there is none), COVARIATES and MEASURES.
+2025 pipeline (reading). Upstream tokenises a word without the space before it and looks up its further tokens one
+by one, each as if it began a text; `partial_r2` keeps that. `partial_r2_whole_word` has the surprisal of the word
+with its space, where it stands in the text.
+
+Item table: item, group, context, word, prev_context, prev_word (the last two None where there is no earlier
+word), and the columns COVARIATES and MEASURES. Item scores: item, group, pred and prev_pred (surprisal in nats of
+word and earlier word, NaN where there is none), pred_whole_word and prev_pred_whole_word, COVARIATES and MEASURES.
 """
 
 from itertools import combinations
@@ -37,7 +41,7 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     for column in (*COVARIATES, *MEASURES):
         if not pd.api.types.is_numeric_dtype(data[column]):
             raise UserError(f"{path}: column {column!r} holds something that is no number")
-    if (absent := data["word"].isna()).any():
+    if (absent := data["word"].fillna("").str.strip() == "").any():
         raise UserError(f"{path}, line {int(absent.idxmax()) + 2}: field 'word' is empty")
     has_previous = data["prev_item"].notna() & data["prev_word"].notna()
     texts = pd.DataFrame(
@@ -54,15 +58,13 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
 
 
 def queries(tokenizer, context: str, word: str) -> list[tuple[str, int]]:
-    """(text, next token) pairs whose probabilities multiply to p(word | context).
+    """(text, next token) pairs whose probabilities multiply to p(word | context), as upstream looks them up.
 
-    After the word's first token, each further one is looked up on its own: its predecessor is appended to the
-    text, which is tokenised anew, and its own text is tokenised anew for its first token.
+    After the word's first token, each further one is looked up on its own: its predecessor, decoded, is appended
+    to the text, which is tokenised anew, and its own text is tokenised anew for its first token.
     """
-    ids = tokenizer(" " + word, add_special_tokens=False)["input_ids"]
-    pieces = [tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in ids]
-    if not pieces[0].startswith(" "):
-        pieces[0] = " " + pieces[0]  # some tokenizers decode the first token of a text without its space
+    ids = tokenizer(word, add_special_tokens=False)["input_ids"]
+    pieces = [tokenizer.decode([token]) for token in ids]
     found = [(context, ids[0])]
     for before, piece, token in zip(pieces, pieces[1:], ids[1:], strict=False):
         context += before
@@ -71,27 +73,35 @@ def queries(tokenizer, context: str, word: str) -> list[tuple[str, int]]:
     return found
 
 
-def surprisals(scorer, contexts: list[str], words: list[str]) -> np.ndarray:
-    """Surprisal in nats of each word after its context, float64 [words]."""
+def surprisals(scorer, contexts: list[str], words: list[str], names: list[str]) -> np.ndarray:
+    """Surprisal in nats of each word after its context by upstream's rule, float64 [words]."""
     asked = [queries(scorer.tokenizer, context, word) for context, word in zip(contexts, words, strict=True)]
-    unique = {query: index for index, query in enumerate(dict.fromkeys(query for own in asked for query in own))}
+    # Most texts are asked for more than once; the name is that of the last item that does.
+    unique = {query: name for own, name in zip(asked, names, strict=True) for query in own}
     texts, tokens = zip(*unique, strict=True)
-    values = scorer.next_token_log_probabilities(texts, tokens)
-    return np.array([-sum(values[unique[query]] for query in own) for own in asked])
+    values = scorer.next_token_log_probabilities(texts, tokens, list(unique.values()))
+    value = dict(zip(unique, values, strict=True))
+    return np.array([-sum(value[query] for query in own) for own in asked])
 
 
 def evaluate(model, tokenizer, items: pd.DataFrame, batch_tokens: int) -> pd.DataFrame:
-    """Surprisal of every word and of the word before it, beside the covariates and measures."""
+    """Surprisals of every word and of the word before it, beside the covariates and measures."""
     from ..scoring.scorer import Scorer  # slow to load; the workflow asks a suite for its files without
 
     scorer = Scorer(model, tokenizer, batch_tokens=batch_tokens)
     previous = items["prev_context"].notna().to_numpy()
     contexts = items["context"].tolist() + items.loc[previous, "prev_context"].tolist()
     words = items["word"].tolist() + items.loc[previous, "prev_word"].tolist()
-    values = surprisals(scorer, contexts, words)
-    earlier = np.full(len(items), np.nan)
-    earlier[previous] = values[len(items) :]
-    scores = items[["item", "group"]].assign(pred=values[: len(items)], prev_pred=earlier)
+    names = items["item"].tolist() + items.loc[previous, "item"].tolist()
+    whole = scorer.log_probabilities([[context] for context in contexts], [[" " + word] for word in words], names)
+    scores = items[["item", "group"]]
+    for suffix, values in (
+        ("", surprisals(scorer, contexts, words, names)),
+        ("_whole_word", np.array([-own.log_probability[0] for own in whole])),
+    ):
+        earlier = np.full(len(items), np.nan)
+        earlier[previous] = values[len(items) :]
+        scores = scores.assign(**{f"pred{suffix}": values[: len(items)], f"prev_pred{suffix}": earlier})
     return pd.concat([scores, items[[*COVARIATES, *MEASURES]]], axis=1)
 
 
@@ -129,24 +139,27 @@ def reading_scores(frame: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def rows(item_scores: pd.DataFrame) -> list[dict]:
-    """`partial_r2` (percent) of each measure, eye_tracking (mean of four), self_paced and all (mean of the two).
+    """Percent of each measure, eye_tracking (mean of four), self_paced and all (mean of the two), by both rules.
 
-    Intervals: bootstrap over words, BOOTSTRAP_SAMPLES samples with seed BOOTSTRAP_SEED.
+    Metrics: `partial_r2` and `partial_r2_whole_word`. Intervals: bootstrap over words, BOOTSTRAP_SAMPLES samples
+    with seed BOOTSTRAP_SEED.
     """
-    names = (*COVARIATES, *MEASURES, "pred", "prev_pred")
-    frame = {name: item_scores[name].to_numpy(dtype=float) for name in names}
-    count = len(item_scores)
-    random = np.random.default_rng(BOOTSTRAP_SEED)
-    samples = []
-    for _ in range(BOOTSTRAP_SAMPLES):
-        drawn = random.integers(count, size=count)
-        samples.append(reading_scores({name: column[drawn] for name, column in frame.items()}))
     groups = (*MEASURES, "eye_tracking", "self_paced", "all")
-    values = reading_scores(frame)
-    return [
-        metric_row(group, "partial_r2", Estimate(value, *percentiles(own), count))
-        for group, value, own in zip(groups, values, np.transpose(samples), strict=True)
-    ]
+    count = len(item_scores)
+    found = []
+    for suffix in ("", "_whole_word"):
+        frame = {name: item_scores[name].to_numpy(dtype=float) for name in (*COVARIATES, *MEASURES)}
+        frame |= {name: item_scores[name + suffix].to_numpy(dtype=float) for name in ("pred", "prev_pred")}
+        random = np.random.default_rng(BOOTSTRAP_SEED)
+        samples = []
+        for _ in range(BOOTSTRAP_SAMPLES):
+            drawn = random.integers(count, size=count)
+            samples.append(reading_scores({name: column[drawn] for name, column in frame.items()}))
+        found += [
+            metric_row(group, f"partial_r2{suffix}", Estimate(value, *percentiles(own), count))
+            for group, value, own in zip(groups, reading_scores(frame), np.transpose(samples), strict=True)
+        ]
+    return found
 
 
 SUITES = {

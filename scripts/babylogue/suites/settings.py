@@ -27,7 +27,7 @@ class SuiteSettings(Settings):
     """Addresses in place of the homes' own, as of a mirror on the web: babylm_2025, zorro, ewok_vocabulary."""
     network: NetworkSettings = NetworkSettings()
     """How patiently the homes are asked."""
-    batch_tokens: int = Field(8192, gt=0)
-    """Padded tokens in one forward pass, which bounds the memory of scoring."""
+    batch_tokens: int = Field(2048, gt=0)
+    """Padded tokens in one forward pass, which bounds the memory of scoring; a GPU is faster with more."""
     lexical_decision: LexicalDecisionSettings = LexicalDecisionSettings()
     """The generated lexical decision task."""

@@ -1,4 +1,7 @@
-"""Zorro (Huebner et al. 2021): 23 paradigms in child-directed vocabulary, lower-cased as in the paper."""
+"""Zorro (Huebner et al. 2021): 23 paradigms in child-directed vocabulary, lower-cased.
+
+`accuracy_word_corrected` is the score of Padovani et al. (2025), strict and with the beginning-of-word correction.
+"""
 
 from functools import partial
 from itertools import islice
@@ -7,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import UserError
-from .base import Suite, items_frame
+from .base import Suite, items_frame, score_items
 from .sources import Source
 
 FAST_PAIRS = 200
@@ -26,7 +29,10 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
 
 
 def read(inputs: dict[str, list[Path]], pairs: int | None = None) -> pd.DataFrame:
-    """Items of the paradigm files, the first `pairs` of each (None: all); the group is the file's stem."""
+    """Items of the paradigm files, the first `pairs` of each (None: all); the group is the file's stem.
+
+    An item's number is the pair's: pair n is lines 2n - 1 and 2n.
+    """
     return items_frame(
         (f"{path.stem}_{number}", path.stem, ["", ""], [good, bad])
         for path in inputs["mirror"]
@@ -42,12 +48,16 @@ SOURCE = Source(
     release="zorro",
     sha256="3e9c07a82451270dccb75bfa569a835e6998decc648677b1ef7c4f0003fae9c9",
 )
+evaluate = partial(score_items, rules=("word_corrected",))
 SUITES = {
-    "zorro": Suite("zorro", "Zorro: grammatical minimal pairs in a child's vocabulary", read, (SOURCE,)),
+    "zorro": Suite(
+        "zorro", "Zorro: grammatical minimal pairs in a child's vocabulary", read, (SOURCE,), evaluator=evaluate
+    ),
     "zorro_fast": Suite(
         "zorro_fast",
         f"Zorro, the first {FAST_PAIRS} pairs of each paradigm",
         partial(read, pairs=FAST_PAIRS),
         (SOURCE,),
+        evaluator=evaluate,
     ),
 }
