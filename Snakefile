@@ -35,6 +35,7 @@ include: "rules/ppo.smk"
 include: "rules/suites.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
+include: "rules/analysis.smk"
 include: "rules/push.smk"
 
 

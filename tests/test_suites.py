@@ -191,11 +191,31 @@ def test_dialogue_pairs_score_heldout_replies(tmp_path):
     assert scores["correct"].tolist()[1] is False
     assert value(rows, metric="ties") == 1
     assert value(rows, metric="accuracy_ties_half") - value(rows) == pytest.approx(25)
+    assert items[["prompt", "chosen", "rejected"]].values.tolist()[0] == list(pair.values())[:3]
     pd.DataFrame([{"prompt": "a"}]).to_parquet(path)
     with pytest.raises(UserError, match="no column 'chosen'"):
         registry.load("dialogue_tokens").read({"pairs": [path]})
     with pytest.raises(UserError, match="dialogue_words: no input 'pairs'"):
         registry.load("dialogue_words").read({})
+
+
+def test_dialogue_pairs_without_a_shared_token_are_scored_on_their_own(tmp_path):
+    path = tmp_path / "pairs.parquet"
+    replies = [("*CHI: home .", "*CHI: ball ."), ("*CHI: home .", "*CHI: where ."), ("*CHI: Is .", "*CHI: ball .")]
+    pairs = pd.DataFrame(replies, columns=["chosen", "rejected"]).assign(prompt="*CHI: where is it ?")
+    pairs.to_parquet(path)
+    suite = registry.load("dialogue_words")
+    items = suite.read({"pairs": [path]})
+    assert items["no_shared_token"].tolist() == [True, False, False]
+    scores, _ = run("dialogue_words", items, tmp_path)
+    subset = {}
+    for decisions in ([True, False, False], [False, True, True]):
+        rows = suite.rows(scores.assign(correct=decisions))
+        (row,) = (row for row in rows if row["metric"] == "accuracy_no_shared_token")
+        subset[row["value"]] = (row["group"], row["n"])
+    assert subset == {100: ("all", 1), 0: ("all", 1)}
+    (row,) = (row for row in suite.rows(scores[1:]) if row["metric"] == "accuracy_no_shared_token")
+    assert (row["value"], row["ci_low"], row["n"]) == (None, None, 0)
 
 
 def test_published_dialogue_pairs_are_scored_whole(tmp_path):
@@ -204,7 +224,10 @@ def test_published_dialogue_pairs_are_scored_whole(tmp_path):
     path.write_text(json.dumps([{"prompt": "*MOT: who ?", "chosen": "*CHI: dog .", "rejected": "*CHI: run ."}]))
     items = read("dialogue_words_published", tmp_path)
     assert items["candidates"].iloc[0] == ["*MOT: who ? *CHI: dog .", "*MOT: who ? *CHI: run ."]
-    run("dialogue_words_published", items, tmp_path)
+    assert items["no_shared_token"].tolist() == [True]
+    assert items["rejected"].tolist() == ["*CHI: run ."]
+    scores, _ = run("dialogue_words_published", items, tmp_path)
+    assert scores["no_shared_token"].tolist() == [True]
     path.write_text('[{"prompt": "x", "chosen": ""}]')
     with pytest.raises(UserError, match=r"words\.json, entry 1: field 'chosen' is empty"):
         read("dialogue_words_published", tmp_path)

@@ -272,6 +272,21 @@ class Configuration(Settings):
                         wanted[run, seed, checkpoint, suite] = None
         return list(wanted)
 
+    def contrasts(self) -> list[tuple[str, str, str, str]]:
+        """(run, checkpoint, against, its checkpoint) of the models that are compared, each once.
+
+        Every model's `final` is compared with the checkpoint of the parent that it starts from, and with the
+        `final` of the first pre-trained row.
+        """
+        reference = next((run for run, row in self.models.items() if isinstance(row, PretrainRow)), None)
+        wanted = {}
+        for run, row in self.models.items():
+            if isinstance(row, _Tuned) and row.parent in self.models:
+                wanted[run, "final", row.parent, row.parent_checkpoint] = None
+            if reference and run != reference:
+                wanted[run, "final", reference, "final"] = None
+        return list(wanted)
+
 
 def _merged(defaults: dict, row: dict) -> dict:
     """`row` over `defaults`, nested tables merged."""

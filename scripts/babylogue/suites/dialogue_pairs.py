@@ -2,15 +2,20 @@
 
 The sum over the whole of prompt and reply is compared, as in Padovani et al. (2025); the prompt is shared, so
 its part is the same on both sides and only the reply is summed here.
+
+Items have the columns of `base` and prompt, chosen, rejected (the pair as it was given) and no_shared_token (bool:
+neither reply has a token of the prompt); item scores keep the last. Beside the metrics of every accuracy suite
+there is `accuracy_no_shared_token`, of these pairs alone: what repetition gives away cannot help there.
 """
 
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from ..errors import UserError
-from .base import Suite, items_frame, score_items
+from ..scoring.intervals import Estimate, wilson
+from .base import Suite, accuracy_rows, items_frame, metric_row, percent_row, score_items
+from .shared_tokens import share_token
 
 COLUMNS = ("prompt", "chosen", "rejected")
 
@@ -25,20 +30,47 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     if "part" in pairs:
         pairs = pairs[pairs["part"] == "heldout"]
     texts = pairs[list(COLUMNS)].itertuples(index=False, name=None)
-    return items_frame(
+    items = items_frame(
         (f"pair_{number}", "pairs", [prompt] * 2, [" " + chosen, " " + rejected])
         for number, (prompt, chosen, rejected) in enumerate(texts, start=1)
     )
+    return with_pairs(items, pairs)
 
 
-strict_scores = partial(score_items, strict=True)
+def with_pairs(items: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Items with the pairs that they were made from, in the same order, and whether a reply repeats its prompt."""
+    own = pairs[list(COLUMNS)].reset_index(drop=True)
+    return pd.concat([items, own], axis=1).assign(
+        no_shared_token=[
+            not (share_token(prompt, chosen) or share_token(prompt, rejected))
+            for prompt, chosen, rejected in own.itertuples(index=False, name=None)
+        ]
+    )
+
+
+def evaluate(model, tokenizer, items: pd.DataFrame, batch_tokens: int) -> pd.DataFrame:
+    """Item scores, a tie counting as wrong, with the column no_shared_token."""
+    scored = score_items(model, tokenizer, items, batch_tokens, strict=True)
+    return scored.assign(no_shared_token=items["no_shared_token"].to_numpy())
+
+
+def rows(item_scores: pd.DataFrame) -> list[dict]:
+    """The rows of every accuracy suite, and `accuracy_no_shared_token`, undefined where there is no such pair."""
+    own = item_scores.loc[item_scores["no_shared_token"], "correct"]
+    subset = "accuracy_no_shared_token"
+    if own.empty:
+        return [*accuracy_rows(item_scores), metric_row("all", subset, Estimate(*[float("nan")] * 3, 0))]
+    return [*accuracy_rows(item_scores), percent_row("all", subset, wilson(own))]
+
+
 SUITES = {
     name: Suite(
         name,
         f"Dialogue minimal pairs matched in {unit}: true against random replies of held-out children",
         read,
         needs=("pairs",),
-        evaluator=strict_scores,
+        evaluator=evaluate,
+        aggregator=rows,
     )
     for name, unit in (("dialogue_words", "words"), ("dialogue_tokens", "tokens"))
 }
