@@ -16,7 +16,7 @@ def suite_contrasts():
             for contrast in CONFIG.contrasts()
             if (*contrast[:2], suite) in scored and (*contrast[2:], suite) in scored
         ]
-        for suite in REPORTED
+        for suite in dict.fromkeys(suite for *_, suite in SCORES)
     }
     return {suite: contrasts for suite, contrasts in found.items() if contrasts}
 

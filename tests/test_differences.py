@@ -238,6 +238,7 @@ def wug_items(seed: int) -> pd.DataFrame:
         {
             "item": [f"item_{number}" for number in range(50)],
             "group": "wug",
+            "correct": True,
             "value": np.random.default_rng(9).random(50).round(1),
             "probability": random.random(50),
         }

@@ -83,11 +83,11 @@ def differences(
     for contrast in contrasts:
         a, b = item_scores(*contrast[:2]), item_scores(*contrast[2:])
         _check_items(suite.name, contrast, [table["item"] for table in (*a, *b)])
-        found = _accuracies(suite, a, b)
-        for statistic in STATISTICS:
-            if {*statistic.columns} <= {*a[0].columns}:
-                drawn = (bootstraps(statistic, *side) for side in (contrast[:2], contrast[2:]))
-                found[statistic.metric] = of_bootstraps(*drawn, len(a[0]))
+        if statistic := next((own for own in STATISTICS if {*own.columns} <= {*a[0].columns}), None):
+            drawn = (bootstraps(statistic, *side) for side in (contrast[:2], contrast[2:]))
+            found = {statistic.metric: of_bootstraps(*drawn, len(a[0]))}
+        else:
+            found = _accuracies(suite, a, b)
         rows += [_row(suite.name, contrast, metric, difference) for metric, difference in found.items()]
     return rows
 

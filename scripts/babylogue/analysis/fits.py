@@ -116,7 +116,8 @@ def trajectory_fits(trajectories: pd.DataFrame) -> pd.DataFrame:
 def _row(own: pd.DataFrame, metric: str) -> dict:
     own = _checkpoints(own.dropna(subset="value"))
     points = own.groupby("words")
-    row = {"checkpoints": points.ngroups, "seeds": own["seed"].nunique(), "note": "", "falls": False}
+    row = {"checkpoints": points.ngroups, "seeds": own["seed"].nunique(), "note": ""}
+    row |= {"best": "", "not_worse": "", "falls": False}
     if points.ngroups < MIN_CHECKPOINTS:
         return row | {"note": f"fewer than {MIN_CHECKPOINTS} checkpoints"}
     x, y = own["words"].to_numpy() / WORDS, own["value"].to_numpy(dtype=float)

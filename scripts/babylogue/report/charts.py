@@ -53,7 +53,7 @@ def learning_curve(
         form = forms.get(run)
         ringed = form["peak_words"] if form is not None and form["falls"] else None
         lines.append(Line(run, list(pooled), *columns, style=style, ringed=ringed))
-        if form is not None and bends(form):
+        if form is not None and bends(form) and not form["falls"]:
             x = np.geomspace(min(pooled), max(pooled), 80)
             fitted.append(Line(run, x, curve(form, x), style=style, fitted=True))
         parts.append(_ends(lines[-1], metric, lambda words: f"{short_count(words)} words"))
@@ -80,16 +80,15 @@ def in_words(form: pd.Series) -> str:
     if form["note"]:
         return ""
     forms = " or ".join([form["best"], *form["not_worse"].split()])
-    text = f"{form['run']}: {forms if bends(form) else 'not told from a constant'}"
     if form["falls"]:
-        text += f", peaks at {peak(form)} words and falls after it"
-    return f"{text}."
+        return f"{form['run']}: peaks at {peak(form)} words and falls after it, as none of the forms does."
+    return f"{form['run']}: {forms if bends(form) else 'not told from a constant'}."
 
 
 def peak(form: pd.Series) -> str:
     """The words at which a curve peaks, with the checkpoints that cannot be told from it."""
     ends = [short_count(form[name]) for name in ("peak_from_words", "peak_to_words") if np.isfinite(form[name])]
-    span = f" ({' to '.join(dict.fromkeys(ends))})" if ends else ""
+    span = f" ({' to '.join(ends)})" if len(set(ends)) > 1 else ""
     return f"{short_count(form['peak_words'])}{span}"
 
 

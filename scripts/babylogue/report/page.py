@@ -70,7 +70,7 @@ def render(results: Results) -> str:
         words=_words(by_method["pretrain"]),
         small_judge=results.judge in SMALL_JUDGES,
         suites=suites,
-        comparisons=_comparisons(results.comparisons),
+        comparisons=_comparisons(results),
         baselines=_baselines(results),
         learning_curves=_learning_curves(results, suites),
         fits=_fits(results.fits, suites),
@@ -87,8 +87,9 @@ def number(value: float, metric: str) -> str:
 
 
 def signed(value: float, metric: str) -> str:
-    """A difference as text, with its sign."""
-    return f"+{number(value, metric)}" if value > 0 else number(value, metric)
+    """A difference as text, with its sign unless it is shown as zero."""
+    text = number(value, metric)
+    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 def interval(cell: Cell, metric: str) -> str:
@@ -181,9 +182,11 @@ class _Comparisons:
     marked: int
 
 
-def _comparisons(table: pd.DataFrame) -> _Comparisons:
-    keys = ["run", "against", "against_checkpoint"]
+def _comparisons(results: Results) -> _Comparisons:
+    table, keys = results.comparisons, ["run", "against", "against_checkpoint"]
+    runs = [model["run"] for model in results.models]
     contrasts = list(dict.fromkeys(table[keys].itertuples(index=False, name=None)))
+    contrasts.sort(key=lambda contrast: runs.index(contrast[0]))
     rows = []
     for (suite, metric), own in table.groupby(["suite", "metric"], sort=False):
         found = {tuple(row[keys]): row for _, row in own.iterrows()}
