@@ -36,6 +36,7 @@ include: "rules/suites.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
 include: "rules/submission.smk"
+include: "rules/analysis.smk"
 include: "rules/push.smk"
 
 

@@ -1,7 +1,8 @@
 """The tables and the page.
 
-Needs: every score that the configuration asks for, the logs of the models, the corpus statistics.
-Makes: report/scores.csv, baselines.csv, trajectories.csv, sources.csv, missing.csv, index.html.
+Needs: every score that the configuration asks for, what analysis.smk makes, the logs of the models, the corpus
+statistics.
+Makes: report/scores.csv, sources.csv, missing.csv, index.html.
 """
 
 from dataclasses import asdict
@@ -12,9 +13,6 @@ if not SCORES:
 SCORE_FILES = [
     f"{RESULTS}/scores/{run}/seed{seed}/{checkpoint}/{suite}.json" for run, seed, checkpoint, suite in SCORES
 ]
-TUNE_PAIRS = [name for name, row in NATURAL.items() if row.part == "tune"][:1]
-# Shallow baselines learn from natural pairs; without any there are none.
-DIALOGUE = sorted({suite for *_, suite in SCORES} & {"dialogue_words", "dialogue_tokens"}) if TUNE_PAIRS else []
 REPORTED = sorted({suite for *_, suite in SCORES})
 TEMPLATES = sorted(map(str, Path(workflow.basedir, "scripts/babylogue/report/templates").glob("[a-z]*")))
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
@@ -44,21 +42,6 @@ rule scores_table:
         "../scripts/scores_table.py"
 
 
-rule baselines:
-    input:
-        train=expand(f"{RESULTS}/pairs/{{pairs}}.parquet", pairs=TUNE_PAIRS),
-        test=expand(f"{RESULTS}/pairs/{{suite}}.parquet", suite=DIALOGUE),
-    output:
-        f"{RESULTS}/report/baselines.csv",
-    log:
-        f"{RESULTS}/logs/baselines.log",
-    params:
-        code=code("baselines.py"),
-        suites=DIALOGUE,
-    script:
-        "../scripts/baselines.py"
-
-
 rule suite_sources:
     input:
         origin_files,
@@ -79,13 +62,15 @@ rule report:
         sources=f"{RESULTS}/report/sources.csv",
         missing=f"{RESULTS}/report/missing.csv",
         scores=f"{RESULTS}/report/scores.csv",
+        comparisons=f"{RESULTS}/report/comparisons.csv",
         baselines=f"{RESULTS}/report/baselines.csv",
+        trajectories=f"{RESULTS}/report/trajectories.csv",
+        fits=f"{RESULTS}/report/trajectory_fits.csv",
         statistics=f"{RESULTS}/corpus/statistics.json",
         logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
         templates=TEMPLATES,
     output:
         page=f"{RESULTS}/report/index.html",
-        trajectories=f"{RESULTS}/report/trajectories.csv",
     log:
         f"{RESULTS}/logs/report.log",
     params:

@@ -1,20 +1,22 @@
-"""Rule baselines: shallow baselines on the dialogue pairs, trained on the tuning pairs alone.
+"""Rule baselines: shallow baselines on the dialogue pairs, trained on tuning pairs alone.
 
 snakemake --cores 2 results/report/baselines.csv
 """
 
 import pandas as pd
 
-from babylogue.analysis.baselines import evaluate
+from babylogue.analysis.baselines import COLUMNS, evaluate
 from babylogue.logs import job_log
 
 
 def main(job):
-    tables = []
-    for suite, test in zip(job.params.suites, job.input.test, strict=True):
-        table = evaluate(pd.read_parquet(job.input.train[0]), pd.read_parquet(test), seed=0)
-        tables.append(table.assign(suite=suite))
-    columns = ["suite", "baseline", "reply_only", "metric", "value", "ci_low", "ci_high", "n"]
+    tables = [
+        evaluate(pd.read_parquet(train), pd.read_parquet(test), seed=0).assign(suite=suite, trained_on=pairs)
+        for suite, pairs, train, test in zip(
+            job.params.suites, job.params.pairs, job.input.train, job.input.test, strict=True
+        )
+    ]
+    columns = ["suite", "trained_on", *COLUMNS]
     (pd.concat(tables)[columns] if tables else pd.DataFrame(columns=columns)).to_csv(job.output[0], index=False)
 
 

@@ -1,4 +1,4 @@
-"""Rule report: the page to look at, and the learning trajectories as a table.
+"""Rule report: the page to look at.
 
 snakemake --cores 2 results/report/index.html
 """
@@ -9,23 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from babylogue.analysis.trajectories import trajectories
 from babylogue.logs import job_log, logger
 from babylogue.report.page import Results, render
-
-# Names are texts, whatever they look like: a group may be called "null".
-SCORE_TYPES = dict.fromkeys(["run", "checkpoint", "suite", "group", "metric"], str)
-MISSING = {name: [""] for name in ("value", "ci_low", "ci_high")}
+from babylogue.report.tables import read_table
 
 
 def main(job):
     models, seeds = job.params.models, job.params.seeds
     keys = product((model["run"] for model in models), seeds)
     logs = {key: pd.read_csv(path) for key, path in zip(keys, job.input.logs, strict=True)}
-    pretrained = {model["run"] for model in models if model["method"] == "pretrain"}
-    final_words = {key: int(log["words"].iloc[-1]) for key, log in logs.items() if key[0] in pretrained}
-    scores = pd.read_csv(job.input.scores, dtype=SCORE_TYPES, keep_default_na=False, na_values=MISSING)
-    curves = trajectories(scores, final_words)
     page = render(
         Results(
             models=models,
@@ -33,16 +25,17 @@ def main(job):
             source=job.params.source,
             judge=job.params.judge,
             statistics=json.loads(Path(job.input.statistics).read_text()),
-            scores=scores,
-            baselines=pd.read_csv(job.input.baselines),
-            trajectories=curves,
+            scores=read_table(job.input.scores),
+            comparisons=read_table(job.input.comparisons),
+            baselines=read_table(job.input.baselines),
+            trajectories=read_table(job.input.trajectories),
+            fits=read_table(job.input.fits),
             logs=logs,
             descriptions=job.params.suites,
             sources=pd.read_csv(job.input.sources, dtype=str, keep_default_na=False),
             missing=pd.read_csv(job.input.missing, dtype=str, keep_default_na=False),
         )
     )
-    curves.to_csv(job.output.trajectories, index=False)
     Path(job.output.page).write_text(page, encoding="utf-8")
     logger.info("%s, %.0f kB", job.output.page, len(page.encode()) / 1e3)
 

@@ -30,6 +30,30 @@ def test_default_is_valid_and_lists_its_scores_once():
     assert len(scores) == len(set(scores)) > 30
 
 
+def test_a_grid_of_all_checkpoints_has_those_of_each_model():
+    grid = {"checkpoints": ["all"], "suites": ["dialogue_words"], "models": ["base", "dpo_natural"]}
+    scores = load_configuration(changed("evaluate", [grid])).scores()
+    assert [(run, checkpoint) for run, _, checkpoint, _ in scores] == [
+        *(("base", name) for name in ("chck_50K", "chck_150K", "best", "final")),
+        *(("dpo_natural", name) for name in ("best", "final")),
+    ]
+
+
+def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre_trained():
+    models = DEFAULT["models"] | {
+        "after": {"method": "ppo", "parent": "dpo_natural", "parent_checkpoint": "best", "reward": "bleu"},
+        "outside": {"method": "dpo", "parent": "smollm2", "pairs": "natural"},
+    }
+    contrasts = load_configuration(changed("models", models)).contrasts()
+    assert len(contrasts) == len(set(contrasts)) == len(models) - 1 + 1
+    assert ("base_sentences", "final", "base", "final") in contrasts
+    assert [own for own in contrasts if own[0] == "after"] == [
+        ("after", "final", "dpo_natural", "best"),
+        ("after", "final", "base", "final"),
+    ]
+    assert [own[2] for own in contrasts if own[0] == "outside"] == ["base"]
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [

@@ -1,10 +1,10 @@
-"""Intervals and tests against hand-computed numbers and simulation."""
+"""Intervals against hand-computed numbers and simulation."""
 
 import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from babylogue.scoring.intervals import correlation, paired_bootstrap, stratified_mean, wilson
+from babylogue.scoring.intervals import correlation, stratified_mean, wilson
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 5), (5, 5), (1, 3), (731, 1000), (27, 54)])
@@ -50,20 +50,3 @@ def test_correlation():
     assert wider.ci_low < estimate.ci_low
     assert np.isnan(correlation(float("nan"), 10).ci_low)
     assert np.isnan(correlation(0.9, 3).ci_high)
-
-
-def test_paired_bootstrap():
-    a = np.array([1, 1, 1, 0] * 50)
-    b = np.array([1, 0, 1, 0] * 50)
-    estimate = paired_bootstrap(a, b, seed=1)
-    assert estimate.value == 0.25
-    assert 0.17 < estimate.ci_low < 0.21 < 0.29 < estimate.ci_high < 0.33
-    assert estimate == paired_bootstrap(a, b, seed=1)
-    same = paired_bootstrap(a, a, seed=1)
-    assert (same.value, same.ci_low, same.ci_high) == (0, 0, 0)
-
-
-def test_paired_bootstrap_weighs_groups_alike():
-    estimate = paired_bootstrap([1] * 9 + [0], [0] * 9 + [0], ["large"] * 9 + ["small"], seed=0)
-    assert estimate.value == 0.5
-    assert (estimate.ci_low, estimate.ci_high) == (0.5, 0.5)

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from babylogue.analysis.comparisons import Contrast, comparisons_table
+from babylogue.analysis.fits import trajectory_fits
 from babylogue.analysis.trajectories import checkpoint_words, trajectories
 from babylogue.report.figures import Line, line_chart
 from babylogue.report.page import Results, render
 from babylogue.report.summary import cells, headline
-from babylogue.report.tables import COLUMNS, missing_table, scores_table, sources_table
+from babylogue.report.tables import COLUMNS, missing_table, read_table, scores_table, sources_table
 
 VOID = {"meta", "link", "wbr", "br"}
 MODELS = [
@@ -66,13 +68,36 @@ SCORES = table(
     row("dpo_natural", "wug_adj", None, metric="spearman"),
 )
 BASELINES = pd.DataFrame(
-    [("dialogue_words", "bigram", True, 50.6), ("dialogue_words", "word_crosses", False, 63.8)],
-    columns=["suite", "baseline", "reply_only", "value"],
-).assign(metric="accuracy", ci_low=48.0, ci_high=66.0, n=200)
+    [
+        ("dialogue_words", "bigram", True, "accuracy", 50.6, 200),
+        ("dialogue_words", "bigram", True, "accuracy_no_shared_token", 77.7, 90),
+        ("dialogue_words", "word_crosses", False, "accuracy", 63.8, 200),
+        ("dialogue_words", "word_crosses", False, "accuracy_no_shared_token", 58.1, 90),
+    ],
+    columns=["suite", "baseline", "reply_only", "metric", "value", "n"],
+).assign(ci_low=48.0, ci_high=66.0, trained_on="natural")
+
+
+def difference(run, suite, value, p, *, half=2.0, metric="accuracy", against="base", against_checkpoint="final"):
+    contrast = Contrast(run, "final", against, against_checkpoint)._asdict()
+    numbers = {"difference": value, "ci_low": value - half, "ci_high": value + half, "p": p}
+    return contrast | numbers | {"suite": suite, "metric": metric, "test": "mcnemar_exact", "n": 200, "seeds": 1}
+
+
+COMPARISONS = comparisons_table(
+    [
+        difference("dpo_natural", "dialogue_words", 4.8, 1e-6),
+        difference("ppo_bleu", "dialogue_words", -1.7, 0.4),
+        difference("ppo_bleu", "dialogue_words", -6.5, 0.001, against="dpo_natural", against_checkpoint="best"),
+        difference("dpo_natural", "wug_adj", 0.12, 0.04, half=0.1, metric="spearman"),
+        difference("ppo_bleu", "wug_adj", np.nan, np.nan, metric="spearman"),
+    ]
+)
 
 
 def page_of(scores=SCORES, models=MODELS, logs=LOGS, seeds=(0,), **changes) -> str:
     runs = [model["run"] for model in models]
+    curves = trajectories(scores, {("base", seed): 100_010 for seed in seeds})
     own_logs = {(run, seed): logs[run] for run in runs if run in logs for seed in seeds}
     given = {
         "models": models,
@@ -81,8 +106,10 @@ def page_of(scores=SCORES, models=MODELS, logs=LOGS, seeds=(0,), **changes) -> s
         "judge": "smollm2",
         "statistics": STATISTICS,
         "scores": scores,
+        "comparisons": COMPARISONS,
         "baselines": BASELINES,
-        "trajectories": trajectories(scores, {("base", seed): 100_010 for seed in seeds}),
+        "trajectories": curves,
+        "fits": trajectory_fits(curves),
         "logs": own_logs,
         "descriptions": {"toy_grammar": "Invented grammar"},
     }
@@ -188,9 +215,34 @@ def test_trajectories_ascend_in_words_and_leave_out_what_has_none():
 def test_headline_and_pooled_seeds():
     assert headline(["ties", "accuracy_ties_half", "accuracy"]) == "accuracy"
     assert headline(["odd"]) == "odd"
-    scores = table(row("base", "s", 50.0), row("base", "s", 54.0, seed=1), row("base", "s", None, seed=2))
+    values = (50.0, 54.0, 55.0, None)
+    scores = table(*(row("base", "s", value, seed=seed) for seed, value in enumerate(values)))
     cell = cells(scores)["base", "s", "all", "accuracy"]
-    assert (cell.value, cell.low, cell.high, cell.range, cell.seeds) == (52.0, 50.0, 54.0, (50.0, 54.0), 3)
+    assert (cell.value, cell.range, cell.seeds) == (53.0, (50.0, 55.0), 4)
+    # Standard error sqrt(7 / 3) of three seeds, Student's t with two degrees of freedom 4.303; items 2 either way.
+    half = np.hypot(2, 4.3027 * np.sqrt(7 / 3))
+    assert (cell.low, cell.high) == pytest.approx((53 - half, 53 + half), abs=1e-3)
+    one = cells(table(row("base", "s", 50.3)))["base", "s", "all", "accuracy"]
+    assert (one.low, one.high) == (50.3 - 2, 50.3 + 2)
+
+
+def test_intervals_of_few_seeds_stay_within_what_the_metric_can_be():
+    for metric, ends in (("accuracy", (0, 100)), ("spearman", (-1, 1)), ("partial_r2", (-np.inf, np.inf))):
+        scores = table(
+            *(row("base", "s", value, seed=seed, metric=metric) for seed, value in enumerate((0.5, 90.0)))
+        )
+        cell = cells(scores)["base", "s", "all", metric]
+        assert (cell.low, cell.high) == ends or metric == "partial_r2"
+
+
+def test_tables_are_read_as_they_were_written(tmp_path):
+    scores = table(row("NA", "null", None, group="nan"), row("1", "s", 60.0))
+    curves = trajectories(scores, {("1", 0): 100_010})
+    for written in (scores, COMPARISONS, BASELINES, curves, trajectory_fits(curves), BASELINES.head(0)):
+        written.to_csv(tmp_path / "table.csv", index=False)
+        found = read_table(tmp_path / "table.csv")
+        pd.testing.assert_frame_equal(found, written, check_dtype=False)
+        assert "nan" not in found.get("note", [])
 
 
 def test_page_has_every_score_and_says_what_is_missing():
@@ -211,8 +263,13 @@ def test_page_has_every_score_and_says_what_is_missing():
     groups = page.table("toy_grammar: accuracy of each group")
     assert [cells[0] for cells in groups.values()] == ["base", "80.2 [78.2, 82.2]", "63.3 [61.3, 65.3]"]
     baselines = page.table("Accuracy of shallow baselines")
-    assert baselines["bigram"] == ["reply alone", "50.6 [48.0, 66.0]"]
+    assert baselines["bigram"] == ["reply alone", "50.6 [48.0, 66.0]", "77.7 [48.0, 66.0]"]
     assert baselines["word_crosses"][0] == "prompt and reply"
+    assert baselines["dpo_natural"] == ["language model", "61.9 [59.9, 63.9]", "not scored"]
+    assert baselines["Baseline"][1:] == [
+        "dialogue_words all pairs, 200 learnt from natural",
+        "dialogue_words no shared token, 90 learnt from natural",
+    ]
     assert page.table("Corpus by part")["pretrain"][-3:] == ["9,876", "55", "7"]
     assert page.table("Utterances by the speaker's role")["Target Child"] == ["40", "200", "30"]
     assert list(page.table("Utterances by the target child's age in years")) == ["Ages", "2", "unknown"]
@@ -234,7 +291,7 @@ def test_page_asks_the_network_for_nothing_and_has_no_script():
     assert "<script" not in text
     links = {value for _, name, value in page.attributes if name in ("src", "href", "xlink:href")}
     assert {link for link in links if not link.startswith(("#", "data:"))} == {
-        "scores.csv", "baselines.csv", "trajectories.csv",
+        "scores.csv", "comparisons.csv", "baselines.csv", "trajectories.csv", "trajectory_fits.csv",
     }  # fmt: skip
     assert len(text.encode()) < 2_000_000
 
@@ -277,6 +334,8 @@ def test_names_from_files_are_escaped():
         descriptions={evil: evil},
         baselines=BASELINES.assign(suite=evil, baseline=evil),
         trajectories=trajectories(scores, {(evil, 0): 100_000}),
+        fits=trajectory_fits(trajectories(scores, {(evil, 0): 100_000})).assign(note="", best="constant"),
+        comparisons=COMPARISONS.assign(run=evil, against=evil, suite=evil, metric=evil, against_checkpoint=evil),
         statistics=STATISTICS | {"corpora": {evil: STATISTICS["corpora"]["Invented"]}, "parts": {evil: PART}},
     )
     Page(text)
@@ -320,10 +379,58 @@ def test_several_seeds():
     )
     curves = trajectories(scores, {("base", 0): 100_010, ("base", 1): 100_030})
     page = Page(page_of(scores, seeds=(0, 1), trajectories=curves))
-    assert page.scores()["toy_grammar", "base"] == "71.0 [69.0, 73.0] seeds 70.0 to 72.0"
+    # Student's t of two seeds: 12.706 times a standard error of 1, and 2 of the items, as squares.
+    assert page.scores()["toy_grammar", "base"] == "71.0 [58.1, 83.9] seeds 70.0 to 72.0"
     numbers = next(rows for caption, rows in page.tables.items() if caption.startswith("toy_grammar: the numbers"))
     assert [cells[1] for cells in numbers[1:]] == ["50,000", "100,020"]
     assert "means over 2 seeds" in " ".join(" ".join(page.text).split())
+
+
+def test_only_differences_that_hold_are_marked():
+    page = Page(default_page())
+    found = page.table("Differences between models")
+    assert found["Suite"] == ["dpo_natural minus base", "ppo_bleu minus base", "ppo_bleu minus dpo_natural, best"]
+    assert found["dialogue_words accuracy; 200 items"] == [
+        "+4.8 \N{BLACK UP-POINTING TRIANGLE} [2.8, 6.8]",
+        "\N{MINUS SIGN}1.7 [\N{MINUS SIGN}3.7, 0.3]",
+        "\N{MINUS SIGN}6.5 \N{BLACK DOWN-POINTING TRIANGLE} [\N{MINUS SIGN}8.5, \N{MINUS SIGN}4.5]",
+    ]
+    # Its interval excludes zero and p is 0.04, but four comparisons were made.
+    assert found["wug_adj spearman; 200 items"] == ["+0.12 [0.02, 0.22]", "undefined", "not compared"]
+    text = " ".join(" ".join(page.text).split())
+    assert "2 of 4" in text and "these two trained models" in text
+    assert "these two trained models" not in " ".join(" ".join(Page(page_of(seeds=(0, 1))).text).split())
+    assert 'id="differences"' not in page_of(comparisons=COMPARISONS.head(0))
+
+
+def learning_page(values, half=0.3):
+    """The page of one model scored at seven checkpoints, and its one fit."""
+    names = [f"chck_{words}K" for words in (5, 10, 15, 20, 40, 60, 80)]
+    scores = table(
+        *(
+            row("base", "toy_grammar", value, checkpoint=name, half=half)
+            for name, value in zip(names, values, strict=True)
+        ),
+        row("base", "toy_grammar", values[-1], half=half),
+    )
+    return Page(page_of(scores))
+
+
+def test_a_curve_has_its_form_and_peak_in_words_where_they_hold():
+    words = np.array([5.0, 10, 15, 20, 40, 60, 80])
+    rising = learning_page(80 - 60 * words**-0.5)
+    assert "base: power." in " ".join(rising.text)
+    peaked = learning_page(70 - 20 * np.log10(words / 15) ** 2)
+    said = " ".join(" ".join(peaked.text).split())
+    assert "peaks at 15K (15K to 20K) words and falls after it, as none of the forms does." in said
+    fits = next(rows for caption, rows in peaked.tables.items() if caption.startswith("Error on left-out"))
+    assert fits[1][-1] == "yes" and fits[1][0].startswith("toy_grammar base; accuracy, 8 checkpoints")
+    flat = learning_page(60 + np.array([0.1, -0.2, 0.1, 0.2, -0.1, 0.0, 0.1]), half=2.0)
+    assert "base: not told from a constant." in " ".join(flat.text)
+    assert (
+        next(rows for caption, rows in flat.tables.items() if caption.startswith("Error on"))[1][-1] == "not shown"
+    )
+    assert "five checkpoints that a form can be fitted to" in " ".join(" ".join(Page(default_page()).text).split())
 
 
 @pytest.mark.parametrize("baselines", [BASELINES, BASELINES.head(0)], ids=["baselines", "none"])

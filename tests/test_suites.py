@@ -201,6 +201,25 @@ def test_dialogue_pairs_score_heldout_replies(tmp_path):
         registry.load("dialogue_words").read({})
 
 
+def test_dialogue_pairs_without_a_shared_token_are_scored_on_their_own(tmp_path):
+    path = tmp_path / "pairs.parquet"
+    replies = [("*CHI: home .", "*CHI: ball ."), ("*CHI: home .", "*CHI: where ."), ("*CHI: Is .", "*CHI: ball .")]
+    pairs = pd.DataFrame(replies, columns=["chosen", "rejected"]).assign(prompt="*CHI: where is it ?")
+    pairs.to_parquet(path)
+    suite = registry.load("dialogue_words")
+    items = suite.read({"pairs": [path]})
+    assert items["no_shared_token"].tolist() == [True, False, False]
+    scores, _ = run("dialogue_words", items, tmp_path)
+    subset = {}
+    for decisions in ([True, False, False], [False, True, True]):
+        rows = suite.rows(scores.assign(correct=decisions))
+        (row,) = (row for row in rows if row["metric"] == "accuracy_no_shared_token")
+        subset[row["value"]] = (row["group"], row["n"])
+    assert subset == {100: ("all", 1), 0: ("all", 1)}
+    (row,) = (row for row in suite.rows(scores[1:]) if row["metric"] == "accuracy_no_shared_token")
+    assert (row["value"], row["ci_low"], row["n"]) == (None, None, 0)
+
+
 def test_published_lexical_decision_with_and_without_bos(tmp_path):
     path = tmp_path / "lexical_decision" / "pairs.csv"
     path.parent.mkdir()

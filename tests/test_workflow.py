@@ -8,7 +8,7 @@ import psutil
 import pytest
 import yaml
 
-TABLE = {"scores_table", "report", "all"}
+TABLE = {"scores_table", "comparisons", "trajectories", "report", "all"}
 MODELS = [
     "base", "base_sentences", "dpo_natural", "dpo_synthetic", "dpo_mixed",
     "ppo_bleu", "ppo_semsim", "ppo_llm_score", "ppo_confidence",
@@ -86,22 +86,28 @@ def test_page_names_every_model(finished):
 def test_base_beats_what_the_reply_alone_gives_away(finished, scores):
     baselines = pd.read_csv(finished.folder / "results/report/baselines.csv")
     for suite in ("dialogue_words", "dialogue_tokens"):
-        reply_alone = baselines.query("suite == @suite and reply_only")
+        reply_alone = baselines.query("suite == @suite and reply_only and metric == 'accuracy'")
         assert len(reply_alone) >= 4
         low = headline(scores, "base", suite)["ci_low"]
         assert low > reply_alone["ci_high"].max(), "the intervals must lie apart"
 
 
 def test_dpo_on_natural_pairs_beats_base(finished):
-    from babylogue.scoring.intervals import paired_bootstrap
+    comparisons = pd.read_csv(finished.folder / "results/report/comparisons.csv")
+    contrasts = comparisons[["run", "against"]].drop_duplicates().values.tolist()
+    assert sorted(contrasts) == sorted([run, "base"] for run in MODELS if run != "base")
+    gain = comparisons.query("run == 'dpo_natural' and suite == 'dialogue_words' and metric == 'accuracy'").iloc[0]
+    assert gain["ci_low"] > 0 and gain["p_holm"] < 0.05 and gain["differs"], gain
 
-    correct = {
-        run: pd.read_parquet(finished.folder / f"results/scores/{run}/seed0/final/dialogue_words.parquet")
-        for run in ("base", "dpo_natural")
-    }
-    assert correct["base"]["item"].equals(correct["dpo_natural"]["item"])
-    gain = paired_bootstrap(correct["dpo_natural"]["correct"], correct["base"]["correct"], seed=0)
-    assert gain.ci_low > 0, gain
+
+def test_models_stand_beside_the_baselines_of_every_dialogue_suite(finished, scores):
+    baselines = pd.read_csv(finished.folder / "results/report/baselines.csv")
+    for suite in ("dialogue_words", "dialogue_tokens"):
+        wanted = f"suite == '{suite}' and metric == 'accuracy_no_shared_token'"
+        models = scores.query(f"{wanted} and checkpoint == 'final'")
+        assert set(models["run"]) == set(MODELS)
+        assert set(baselines.query(wanted)["n"]) == set(models["n"]) != {0}
+    assert set(baselines["trained_on"]) == {"natural"}
 
 
 def test_children_of_the_pairs_are_apart(finished):

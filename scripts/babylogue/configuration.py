@@ -112,9 +112,14 @@ class Grid(Settings):
     suites: list[str] = Field(min_length=1)
     """Names of suites."""
     checkpoints: list[str] = Field(min_length=1)
-    """Names of checkpoints: final, best, chck_1M ...; a model without one of them is left out there."""
+    """Names of checkpoints: final, best, chck_1M ..., or all; a model without one of them is left out there."""
     models: list[str] | None = None
     """Rows of `models`; null: all."""
+
+    def checkpoints_of(self, row) -> list[str]:
+        """The checkpoints of a row of `models` that are scored."""
+        names = row.checkpoint_names()
+        return names if "all" in self.checkpoints else [name for name in self.checkpoints if name in names]
 
 
 class Configuration(Settings):
@@ -256,10 +261,10 @@ class Configuration(Settings):
                     raise ValueError(f"{key}.models: no model {name!r}; there are {', '.join(self.models)}")
             rows = [self.models[name] for name in grid.models or self.models]
             for checkpoint in grid.checkpoints:
-                if not any(checkpoint in row.checkpoint_names() for row in rows):
+                if checkpoint != "all" and not any(checkpoint in row.checkpoint_names() for row in rows):
                     raise ValueError(f"{key}.checkpoints: no model has a checkpoint {checkpoint!r}")
             for suite in grid.suites:
-                if not any(self._has_score(row, name, suite) for row in rows for name in grid.checkpoints):
+                if not any(self._has_score(row, name, suite) for row in rows for name in grid.checkpoints_of(row)):
                     raise ValueError(
                         f"{key}.suites: {suite} is of a pre-trained run as a whole; ask for it in a grid with the "
                         "checkpoint final and a pre-trained model"
@@ -267,20 +272,34 @@ class Configuration(Settings):
 
     @staticmethod
     def _has_score(row, checkpoint: str, suite: str) -> bool:
-        """Whether the checkpoint is one of the row's and the suite can be scored on it."""
+        """Whether the suite can be scored on a checkpoint of the row."""
         whole_run = suite in COMBINATIONS and COMBINATIONS[suite].whole_run
-        return checkpoint in row.checkpoint_names() and not (
-            whole_run and (checkpoint != "final" or not row.words_at())
-        )
+        return not whole_run or (checkpoint == "final" and bool(row.words_at()))
 
     def scores(self) -> list[tuple[str, int, str, str]]:
         """(run, seed, checkpoint, suite) of every score, each once."""
         wanted = {}
         for grid in self.evaluate:
             for run in grid.models or self.models:
-                for checkpoint, seed, suite in product(grid.checkpoints, self.seeds, grid.suites):
-                    if self._has_score(self.models[run], checkpoint, suite):
+                row = self.models[run]
+                for checkpoint, seed, suite in product(grid.checkpoints_of(row), self.seeds, grid.suites):
+                    if self._has_score(row, checkpoint, suite):
                         wanted[run, seed, checkpoint, suite] = None
+        return list(wanted)
+
+    def contrasts(self) -> list[tuple[str, str, str, str]]:
+        """(run, checkpoint, against, its checkpoint) of the models that are compared, each once.
+
+        Every model's `final` is compared with the checkpoint of the parent that it starts from, and with the
+        `final` of the first pre-trained row.
+        """
+        reference = next((run for run, row in self.models.items() if isinstance(row, PretrainRow)), None)
+        wanted = {}
+        for run, row in self.models.items():
+            if isinstance(row, _Tuned) and row.parent in self.models:
+                wanted[run, "final", row.parent, row.parent_checkpoint] = None
+            if reference and run != reference:
+                wanted[run, "final", reference, "final"] = None
         return list(wanted)
 
 

@@ -1,7 +1,8 @@
 """Shallow baselines for dialogue minimal pairs: what a model has to beat before its score shows contingency.
 
 Everything is learned from tuning pairs (columns prompt, chosen, rejected; turns with speaker tags) and scored on
-others. Tokens are the turn's words and terminator, case-folded, tags apart.
+others. Tokens are the turn's words and terminator, case-folded, tags apart. Pairs in which neither reply shares a
+token with the prompt are scored on their own too: the rest may be told by repetition alone.
 """
 
 from collections import Counter
@@ -14,12 +15,13 @@ from scipy.sparse import csr_matrix, vstack
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.linear_model import LogisticRegression
 
-from ..dialogue import read_turns
 from ..errors import UserError
 from ..scoring.intervals import wilson
+from ..suites.shared_tokens import tokens
 
 HASHED_FEATURES = 2**20
 SIDES = ("chosen", "rejected")
+COLUMNS = ["baseline", "reply_only", "metric", "value", "ci_low", "ci_high", "n"]
 # A pair as (tokens of the prompt, tokens of a reply, the reply as text); a scorer gives a number, more is better.
 Example = tuple[list[str], list[str], str]
 Score = Callable[[Example], float]
@@ -28,8 +30,9 @@ Score = Callable[[Example], float]
 def evaluate(train_pairs: pd.DataFrame, test_pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Accuracy of every baseline on the test pairs, a tie as one half.
 
-    Columns: baseline, reply_only (bool: it never sees the prompt), metric ("accuracy"), value, ci_low, ci_high
-    (percent, Wilson), n. Raises UserError if a table lacks a column or is empty.
+    Columns COLUMNS: baseline, reply_only (bool: it never sees the prompt), metric ("accuracy"; if there are pairs
+    in which neither reply shares a token with the prompt, "accuracy_no_shared_token" of these), value, ci_low,
+    ci_high (percent, Wilson), n. Raises UserError if a table lacks a column or is empty.
     """
     train, test = examples(train_pairs, "tuning"), examples(test_pairs, "test")
     differences = {
@@ -37,23 +40,21 @@ def evaluate(train_pairs: pd.DataFrame, test_pairs: pd.DataFrame, seed: int) -> 
         "unigram": (True, compare(unigram(train), test)),
         "bigram": (True, compare(bigram(train), test)),
         "reply_classifier": (True, logistic(_reply_words, train, test, seed)),
-        "token_sharing": (False, rule(_shares_a_token, train, test)),
-        "question_mark": (False, rule(_question_marks_agree, train, test)),
+        "token_sharing": (False, rule(_shares_no_token, train, test)),
+        "question_mark": (False, rule(_question_marks_differ, train, test)),
         "pmi": (False, compare(pmi(train), test)),
         "word_crosses": (False, logistic(_crosses, train, test, seed)),
     }
+    subset = np.array([not any(map(_shares_a_token, pair)) for pair in test])
+    metrics = {"accuracy": np.full(len(test), True), "accuracy_no_shared_token": subset}
     rows = []
     for name, (reply_only, values) in differences.items():
-        estimate = wilson((np.sign(values) + 1) / 2)
-        value, low, high = (100 * number for number in estimate[:3])
-        rows.append((name, reply_only, "accuracy", value, low, high, estimate.n))
-    return pd.DataFrame(rows, columns=["baseline", "reply_only", "metric", "value", "ci_low", "ci_high", "n"])
-
-
-def tokens(text: str) -> list[str]:
-    """Case-folded tokens of one or more written turns, without speaker tags."""
-    turns = read_turns(text)
-    return " ".join(turn for _, turn in turns).casefold().split() if turns else text.casefold().split()
+        for metric, kept in metrics.items():
+            if kept.any():
+                estimate = wilson((np.sign(values[kept]) + 1) / 2)
+                value, low, high = (100 * number for number in estimate[:3])
+                rows.append((name, reply_only, metric, value, low, high, estimate.n))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def examples(pairs: pd.DataFrame, part: str) -> list[tuple[Example, Example]]:
@@ -75,7 +76,10 @@ def compare(score: Score, pairs: list[tuple[Example, Example]]) -> np.ndarray:
 
 
 def rule(feature: Score, train, test) -> np.ndarray:
-    """Compare by one feature, in the direction that is right more often on the tuning pairs."""
+    """Compare by one feature, in the direction that is right more often on the tuning pairs.
+
+    Where they do not tell, more of the feature is better.
+    """
     direction = np.sign(np.sign(compare(feature, train)).sum())
     return (direction or 1.0) * compare(feature, test)
 
@@ -84,12 +88,16 @@ def _length(example: Example) -> float:
     return len(example[2])
 
 
-def _shares_a_token(example: Example) -> float:
-    return float(bool(set(example[0]) & set(example[1])))
+def _shares_a_token(example: Example) -> bool:
+    return not set(example[0]).isdisjoint(example[1])
 
 
-def _question_marks_agree(example: Example) -> float:
-    return float((example[0][-1:] == ["?"]) == (example[1][-1:] == ["?"]))
+def _shares_no_token(example: Example) -> float:
+    return float(not _shares_a_token(example))
+
+
+def _question_marks_differ(example: Example) -> float:
+    return float((example[0][-1:] == ["?"]) != (example[1][-1:] == ["?"]))
 
 
 def unigram(train) -> Score:

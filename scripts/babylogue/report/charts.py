@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from ..analysis.fits import curve
 from .figures import Line, line_chart, short_count
 from .summary import Cell, chance, decimals, pool, unit
 
@@ -28,31 +29,67 @@ Logs = Mapping[tuple[str, int], pd.DataFrame]
 
 
 def learning_curve(
-    name: str, suite: str, metric: str, own: pd.DataFrame, references: Sequence[tuple[str, float]] = ()
+    name: str,
+    suite: str,
+    metric: str,
+    own: pd.DataFrame,
+    fits: pd.DataFrame,
+    references: Sequence[tuple[str, float]] = (),
 ) -> Chart:
     """A suite over words seen, one line a model, seeds pooled.
 
     Args:
         own: the trajectories of the suite in that metric.
+        fits: the forms of these curves (columns of trajectory_fits.csv).
         references: levels drawn beside chance.
     """
-    lines, parts, points = [], [], []
+    lines, fitted, parts, points = [], [], [], []
+    forms = {row["run"]: row for _, row in fits.iterrows()}
     for style, (run, rows) in enumerate(own.groupby("run", sort=False)):
         # By name: seeds reach `final` a few words apart.
-        at = [(round(seeds["words"].mean()), pool(seeds)) for _, seeds in rows.groupby("checkpoint")]
+        at = [(round(seeds["words"].mean()), pool(seeds, metric)) for _, seeds in rows.groupby("checkpoint")]
         pooled = dict(sorted(at, key=lambda point: point[0]))
         columns = [[getattr(cell, name) for cell in pooled.values()] for name in ("value", "low", "high")]
-        lines.append(Line(run, list(pooled), *columns, style=style))
+        form = forms.get(run)
+        ringed = form["peak_words"] if form is not None and form["falls"] else None
+        lines.append(Line(run, list(pooled), *columns, style=style, ringed=ringed))
+        if form is not None and bends(form) and not form["falls"]:
+            x = np.geomspace(min(pooled), max(pooled), 80)
+            fitted.append(Line(run, x, curve(form, x), style=style, fitted=True))
         parts.append(_ends(lines[-1], metric, lambda words: f"{short_count(words)} words"))
         points += [(run, words, cell) for words, cell in pooled.items()]
     level = chance(suite, metric)
     known = [("chance", level)] if np.isfinite(level) else []
     y_label = f"{metric}{', ' + unit(metric) if unit(metric) else ''}"
     svg = line_chart(
-        name, lines, x_label="words seen", y_label=y_label, log_x=True, references=[*known, *references],
+        name, [*lines, *fitted], x_label="words seen", y_label=y_label, log_x=True,
+        references=[*known, *references],
         alt=f"{suite}, {metric} over words seen. {' '.join(parts)}",
     )  # fmt: skip
-    return Chart(svg, suite, f"{metric} over words seen, the final checkpoint last.", metric, points)
+    caption = [f"{metric} over words seen, the final checkpoint last.", *map(in_words, forms.values())]
+    return Chart(svg, suite, " ".join(filter(None, caption)), metric, points)
+
+
+def bends(form: pd.Series) -> bool:
+    """Whether a curve is told from a constant."""
+    return form["best"] not in ("", "constant") and "constant" not in form["not_worse"].split()
+
+
+def in_words(form: pd.Series) -> str:
+    """What a curve's fit shows and no more than that; empty where it was not fitted."""
+    if form["note"]:
+        return ""
+    forms = " or ".join([form["best"], *form["not_worse"].split()])
+    if form["falls"]:
+        return f"{form['run']}: peaks at {peak(form)} words and falls after it, as none of the forms does."
+    return f"{form['run']}: {forms if bends(form) else 'not told from a constant'}."
+
+
+def peak(form: pd.Series) -> str:
+    """The words at which a curve peaks, with the checkpoints that cannot be told from it."""
+    ends = [short_count(form[name]) for name in ("peak_from_words", "peak_to_words") if np.isfinite(form[name])]
+    span = f" ({' to '.join(ends)})" if len(set(ends)) > 1 else ""
+    return f"{short_count(form['peak_words'])}{span}"
 
 
 def log_chart(
@@ -111,7 +148,7 @@ def _checkpoint_losses(logs: Logs) -> list[tuple[str, int, Cell]]:
     )
     kept = kept.rename(columns={"validation_loss": "value"}).assign(ci_low=np.nan, ci_high=np.nan)
     return [
-        (f"{run}, {checkpoint}", round(own["words"].mean()), pool(own))
+        (f"{run}, {checkpoint}", round(own["words"].mean()), pool(own, "validation_loss"))
         for (run, checkpoint), own in kept.groupby(["run", "checkpoint"], sort=False)
     ]
 

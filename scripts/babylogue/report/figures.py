@@ -62,6 +62,10 @@ class Line:
     high: Sequence[float] | None = None
     style: int = 0
     """Lines of one style share colour, dash and marker; of one label, the legend's entry."""
+    fitted: bool = False
+    """Whether it is a curve that was fitted to another line: thin, without markers."""
+    ringed: float | None = None
+    """The x of a point with a ring around it."""
 
 
 def line_chart(
@@ -110,6 +114,9 @@ def line_chart(
 def _draw(axes, line: Line):
     colour = _COLOUR[f"var(--series-{line.style % SERIES + 1})"]
     x, y = np.asarray(line.x, dtype=float), np.asarray(line.y, dtype=float)
+    if line.fitted:
+        (drawn,) = axes.plot(x, y, color=colour, linewidth=0.9, alpha=0.7)
+        return drawn
     known = np.isfinite(y)
     if line.low is not None and line.high is not None and known.any():
         low, high = np.asarray(line.low, dtype=float), np.asarray(line.high, dtype=float)
@@ -119,6 +126,8 @@ def _draw(axes, line: Line):
         x[known], y[known], color=colour, linewidth=1.6, linestyle=_DASHES[line.style % len(_DASHES)],
         marker=marker, markersize=3.6,
     )  # fmt: skip
+    ring = x == line.ringed
+    axes.plot(x[ring], y[ring], color=colour, marker="o", markersize=10, markerfacecolor="none", linestyle="none")
     return drawn
 
 

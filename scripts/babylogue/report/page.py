@@ -9,8 +9,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .charts import Chart, Logs, dpo_charts, learning_curve, ppo_charts, pretrain_charts
-from .summary import Cell, cells, chance, decimals, headline, unit
+from .charts import Chart, Logs, dpo_charts, learning_curve, peak, ppo_charts, pretrain_charts
+from .summary import Cell, cells, chance, decimals, headline, pool, unit
 from .tables import missing_table, sources_table
 
 # Judges of the configuration that are there to try the chain, not to judge.
@@ -32,10 +32,14 @@ class Results:
     """Counts as corpus_statistics gives them."""
     scores: pd.DataFrame
     """The columns of scores.csv."""
+    comparisons: pd.DataFrame
+    """The columns of comparisons.csv."""
     baselines: pd.DataFrame
     """The columns of baselines.csv."""
     trajectories: pd.DataFrame
     """The columns of trajectories.csv."""
+    fits: pd.DataFrame
+    """The columns of trajectory_fits.csv."""
     logs: Logs
     """(run, seed) -> the training log."""
     descriptions: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +59,9 @@ def render(results: Results) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"number": number, "interval": interval, "count": count, "breakable": breakable}
+    templates.filters |= {
+        function.__name__: function for function in (number, signed, interval, count, breakable, peak)
+    }
     templates.filters["svg"] = lambda chart: Markup(chart.svg)
     templates.tests["undefined_number"] = lambda value: not math.isfinite(value)
     by_method = {
@@ -69,8 +75,10 @@ def render(results: Results) -> str:
         words=_words(by_method["pretrain"]),
         small_judge=results.judge in SMALL_JUDGES,
         suites=suites,
-        baselines=_baselines(results.baselines),
+        comparisons=_comparisons(results),
+        baselines=_baselines(results),
         learning_curves=_learning_curves(results, suites),
+        fits=_fits(results.fits, suites),
         pretraining=pretrain_charts(by_method["pretrain"]),
         tuning=[*dpo_charts(by_method["dpo"]), *ppo_charts(by_method["ppo"])],
     )
@@ -81,6 +89,12 @@ def number(value: float, metric: str) -> str:
     if not math.isfinite(value):
         return "\N{EN DASH}"
     return f"{value:z.{decimals(metric)}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def signed(value: float, metric: str) -> str:
+    """A difference as text, with its sign unless it is shown as zero."""
+    text = number(value, metric)
+    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 def interval(cell: Cell, metric: str) -> str:
@@ -164,22 +178,59 @@ def _suite(results: Results, suite: str, own: pd.DataFrame) -> _SuiteTable:
 
 
 @dataclass(frozen=True)
+class _Comparisons:
+    contrasts: list[tuple[str, str, str]]
+    """Run, against, and the checkpoint of the latter."""
+    rows: list[tuple[str, str, int, list[pd.Series | None]]]
+    """Suite, metric, items, and a row of comparisons.csv or None for each contrast."""
+    made: int
+    marked: int
+
+
+def _comparisons(results: Results) -> _Comparisons:
+    table, keys = results.comparisons, ["run", "against", "against_checkpoint"]
+    runs = [model["run"] for model in results.models]
+    contrasts = list(dict.fromkeys(table[keys].itertuples(index=False, name=None)))
+    contrasts.sort(key=lambda contrast: runs.index(contrast[0]))
+    rows = []
+    for (suite, metric), own in table.groupby(["suite", "metric"], sort=False):
+        found = {tuple(row[keys]): row for _, row in own.iterrows()}
+        rows.append((suite, metric, int(own["n"].max()), [found.get(contrast) for contrast in contrasts]))
+    return _Comparisons(contrasts, rows, int(table["p"].notna().sum()), int(table["differs"].sum()))
+
+
+@dataclass(frozen=True)
 class _Baselines:
-    suites: list[str]
+    """Accuracies on dialogue suites: shallow baselines, and the models beside them."""
+
+    columns: list[tuple[str, str, str, int]]
+    """Suite, metric, the pairs that the baselines learnt from, items."""
     rows: list[tuple[str, bool, list[Cell | None]]]
-    """Name, whether it sees the reply alone, and a cell for each suite."""
+    """Name, whether it sees the reply alone, and a cell for each column."""
+    models: list[tuple[str, list[Cell | None]]]
 
 
-def _baselines(table: pd.DataFrame) -> _Baselines:
-    suites = list(dict.fromkeys(table["suite"]))
+def _baselines(results: Results) -> _Baselines:
+    table = results.baselines
+    columns = [
+        (*key, int(own["n"].max())) for key, own in table.groupby(["suite", "metric", "trained_on"], sort=False)
+    ]
     rows = []
     for (name, reply_only), own in table.groupby(["baseline", "reply_only"], sort=False):
-        found = {
-            row.suite: Cell(row.value, row.ci_low, row.ci_high, (row.value, row.value), 1, int(row.n))
-            for row in own.itertuples()
-        }
-        rows.append((name, bool(reply_only), [found.get(suite) for suite in suites]))
-    return _Baselines(suites, rows)
+        found = {key: pool(row, key[1]) for key, row in own.groupby(["suite", "metric"])}
+        rows.append((name, bool(reply_only), [found.get(column[:2]) for column in columns]))
+    scored = cells(results.scores)
+    models = [
+        (model["run"], [scored.get((model["run"], suite, "all", metric)) for suite, metric, *_ in columns])
+        for model in results.models
+    ]
+    return _Baselines(columns, rows, [(run, own) for run, own in models if any(own)])
+
+
+def _fits(table: pd.DataFrame, suites: list[_SuiteTable]) -> list[pd.Series]:
+    """The fitted curves of the suites' headline metrics."""
+    shown = {(suite.name, suite.metric) for suite in suites}
+    return [row for _, row in table.iterrows() if not row["note"] and (row["suite"], row["metric"]) in shown]
 
 
 def _learning_curves(results: Results, suites: list[_SuiteTable]) -> list[Chart]:
@@ -189,14 +240,15 @@ def _learning_curves(results: Results, suites: list[_SuiteTable]) -> list[Chart]
         own = results.trajectories
         own = own[(own["suite"] == suite.name) & (own["metric"] == suite.metric)]
         if len(own) and own.groupby("run")["words"].nunique().max() > 1:
+            fits = results.fits[(results.fits["suite"] == suite.name) & (results.fits["metric"] == suite.metric)]
             references = _bars(results.baselines, suite.name)
-            charts.append(learning_curve(f"curve-{index}", suite.name, suite.metric, own, references))
+            charts.append(learning_curve(f"curve-{index}", suite.name, suite.metric, own, fits, references))
     return charts
 
 
 def _bars(baselines: pd.DataFrame, suite: str) -> list[tuple[str, float]]:
     """The highest shallow baseline of the suite, and the highest that sees the reply alone."""
-    own = baselines[baselines["suite"] == suite].dropna(subset="value")
+    own = baselines[(baselines["suite"] == suite) & (baselines["metric"] == "accuracy")].dropna(subset="value")
     best = own.sort_values("value", ascending=False, kind="stable").drop_duplicates("reply_only")
     kinds = {True: "reply alone", False: "shallow"}
     return [(f"{row.baseline} ({kinds[row.reply_only]})", row.value) for row in best.itertuples()]

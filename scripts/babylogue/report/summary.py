@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..analysis.fits import COUNTS
+from ..analysis.seeds import pooled
+
 HEADLINES = ("accuracy", "spearman", "pearson", "partial_r2")
-COUNTS = ("ties", "words")
 # Suites in which more than two candidates compete; everything else that has an accuracy is a choice of two.
 FIVE_WAY = ("entity_tracking", "entity_tracking_fast")
 
@@ -16,8 +18,8 @@ FIVE_WAY = ("entity_tracking", "entity_tracking_fast")
 class Cell:
     """One model on one suite (or group), over seeds. Undefined numbers are NaN.
 
-    `value` is the mean over seeds. `low` and `high` are the means of the seeds' own interval ends: all seeds meet
-    the same items, so this is no narrower than the interval of the mean. `range` is the lowest and highest seed.
+    `value` is the mean over seeds; `low` and `high` are the ends of its interval, over items and, with several
+    seeds, over seeds too (see `analysis.seeds`). `range` is the lowest and highest seed.
     """
 
     value: float
@@ -28,25 +30,31 @@ class Cell:
     n: int | None = None
 
 
-def pool(rows: pd.DataFrame) -> Cell:
-    """The cell of a score's rows, one a seed (columns value, ci_low, ci_high and, where known, n)."""
-    values, lows, highs = (rows[name].to_numpy(dtype=float) for name in ("value", "ci_low", "ci_high"))
-    known = values[np.isfinite(values)]
-    ends = (known.min(), known.max()) if len(known) else (np.nan, np.nan)
+def pool(rows: pd.DataFrame, metric: str) -> Cell:
+    """The cell of a score's rows, one a seed (columns value, ci_low, ci_high and, where known, n).
+
+    No interval goes beyond what the metric can be.
+    """
+    columns = [rows[name].to_numpy(dtype=float) for name in ("value", "ci_low", "ci_high")]
+    value, *ends = pooled(*columns)
+    known = columns[0][np.isfinite(columns[0])]
+    seeds = (float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan)
     items = int(rows["n"].max()) if "n" in rows else None
-    return Cell(_mean(values), _mean(lows), _mean(highs), (float(ends[0]), float(ends[1])), len(rows), items)
-
-
-def _mean(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    return Cell(value, *(float(np.clip(end, *bounds(metric))) for end in ends), seeds, len(rows), items)
 
 
 def cells(scores: pd.DataFrame, checkpoint: str = "final") -> dict[tuple[str, str, str, str], Cell]:
     """(run, suite, group, metric) -> cell, for one checkpoint."""
     keys = ["run", "suite", "group", "metric"]
     own = scores[scores["checkpoint"] == checkpoint]
-    return {key: pool(rows) for key, rows in own.groupby(keys, sort=False)}
+    return {key: pool(rows, key[-1]) for key, rows in own.groupby(keys, sort=False)}
+
+
+def bounds(metric: str) -> tuple[float, float]:
+    """Between which values a metric lies."""
+    if metric.startswith(("accuracy", "f1")):
+        return (0.0, 100.0)
+    return (-1.0, 1.0) if metric.startswith(("spearman", "pearson")) else (-np.inf, np.inf)
 
 
 def headline(metrics: Iterable[str]) -> str:

@@ -19,6 +19,11 @@ SOURCE_COLUMNS = [
     "sha256", "pinned", "as_pinned",
 ]  # fmt: skip
 MISSING_COLUMNS = ["suite", "reason", "home"]
+# Names are texts, whatever they look like: a group may be called "null".
+_NAMES = {
+    "run", "checkpoint", "against", "against_checkpoint", "suite", "group", "metric", "baseline", "trained_on",
+    "test", "note", "best", "not_worse",
+}  # fmt: skip
 COLUMNS = ["run", "seed", "checkpoint", "suite", "group", "metric", "value", "ci_low", "ci_high", "n"]
 
 
@@ -51,3 +56,10 @@ def sources_table(origins: Iterable[dict]) -> pd.DataFrame:
 def missing_table(missing: Iterable[dict]) -> pd.DataFrame:
     """The rows of missing.csv."""
     return pd.DataFrame(missing, columns=MISSING_COLUMNS)
+
+
+def read_table(path: str) -> pd.DataFrame:
+    """A table of the report as it was written: names are texts, an empty number is NaN."""
+    columns = pd.read_csv(path, nrows=0).columns
+    missing = {name: [""] for name in columns if name not in _NAMES}
+    return pd.read_csv(path, dtype=dict.fromkeys(_NAMES, str), keep_default_na=False, na_values=missing)

@@ -1,4 +1,4 @@
-"""Confidence intervals of scores and tests of differences, all at 95 % unless said.
+"""Confidence intervals of scores, all at 95 % unless said.
 
 Accuracies go in as credits an item (1 right, 0 wrong, between for a tie) and come out as fractions.
 """
@@ -79,31 +79,3 @@ def percentiles(samples: Sequence[float], confidence: float = CONFIDENCE) -> tup
     """The two ends of a bootstrap percentile interval."""
     low, high = np.quantile(np.asarray(samples), [0.5 - confidence / 2, 0.5 + confidence / 2])
     return float(low), float(high)
-
-
-def paired_bootstrap(
-    correct_a: Sequence[float],
-    correct_b: Sequence[float],
-    groups: Sequence[str] | None = None,
-    *,
-    seed: int,
-    samples: int = 2000,
-    confidence: float = CONFIDENCE,
-) -> Estimate:
-    """Difference a - b of two models' mean credits on the same items, with a percentile interval.
-
-    With `groups` [items] the mean is the unweighted mean over groups, and items are drawn within their group.
-    """
-    difference = np.asarray(correct_a, dtype=float) - np.asarray(correct_b, dtype=float)
-    names = np.zeros(len(difference)) if groups is None else np.asarray(groups)
-    random = np.random.default_rng(seed)
-    strata = [difference[names == name] for name in np.unique(names)]
-    drawn = np.mean([_resampled_means(stratum, samples, random) for stratum in strata], axis=0)
-    value = float(np.mean([stratum.mean() for stratum in strata]))
-    return Estimate(value, *percentiles(drawn, confidence), len(difference))
-
-
-def _resampled_means(values: np.ndarray, samples: int, random: np.random.Generator) -> np.ndarray:
-    # Credits take few values, so drawing items is drawing counts of values: exact, and small in memory.
-    kinds, counts = np.unique(values, return_counts=True)
-    return random.multinomial(len(values), counts / len(values), size=samples) @ kinds / len(values)

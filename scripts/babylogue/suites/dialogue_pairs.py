@@ -4,15 +4,19 @@ The sum over the whole of prompt and reply is compared, as in Padovani et al. (2
 its part is the same on both sides and only the reply is summed here. `accuracy_word_corrected` is with the
 beginning-of-word correction, as that paper has it, and `accuracy_mean` compares means over the scored tokens; both
 are strict.
+
+Items and item scores have one more column, no_shared_token (bool: neither reply has a token of the prompt).
+`accuracy_no_shared_token` is of these pairs alone: what repetition gives away cannot help there.
 """
 
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from ..errors import UserError
-from .base import Suite, items_frame, score_items
+from ..scoring.intervals import Estimate, wilson
+from .base import Suite, accuracy_rows, items_frame, metric_row, percent_row, score_items
+from .shared_tokens import share_token
 
 COLUMNS = ("prompt", "chosen", "rejected")
 
@@ -26,16 +30,36 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
             raise UserError(f"{path}: no column {column!r}; a table of pairs has prompt, chosen and rejected")
     if "part" in pairs:
         pairs = pairs[pairs["part"] == "heldout"]
-    texts = pairs[list(COLUMNS)].itertuples(index=False, name=None)
-    return items_frame(
+    texts = list(pairs[list(COLUMNS)].itertuples(index=False, name=None))
+    items = items_frame(
         (f"pair_{number}", "pairs", [prompt] * 2, [" " + chosen, " " + rejected])
         for number, (prompt, chosen, rejected) in enumerate(texts, start=1)
     )
+    return items.assign(
+        no_shared_token=[
+            not any(share_token(prompt, reply) for reply in (chosen, rejected))
+            for prompt, chosen, rejected in texts
+        ]
+    )
+
+
+def evaluate(model, tokenizer, items: pd.DataFrame, batch_tokens: int) -> pd.DataFrame:
+    """Item scores, a tie counting as wrong, with the column no_shared_token."""
+    scored = score_items(model, tokenizer, items, batch_tokens, strict=True, rules=("word_corrected", "mean"))
+    return scored.assign(no_shared_token=items["no_shared_token"].to_numpy())
+
+
+def rows(item_scores: pd.DataFrame) -> list[dict]:
+    """The rows of every accuracy suite, and `accuracy_no_shared_token`, undefined where there is no such pair."""
+    own = item_scores.loc[item_scores["no_shared_token"], "correct"]
+    subset = "accuracy_no_shared_token"
+    if own.empty:
+        return [*accuracy_rows(item_scores), metric_row("all", subset, Estimate(*[float("nan")] * 3, 0))]
+    return [*accuracy_rows(item_scores), percent_row("all", subset, wilson(own))]
 
 
 _OWN = "true against random replies of held-out children"
 _PUBLISHED = "as published: one-sided in their filters"
-evaluate = partial(score_items, strict=True, rules=("word_corrected", "mean"))
 SUITES = {
     name: Suite(
         name,
@@ -43,6 +67,7 @@ SUITES = {
         read,
         needs=("pairs",),
         evaluator=evaluate,
+        aggregator=rows,
     )
     for name, unit, what in (
         ("dialogue_words", "words", _OWN),

@@ -1,0 +1,103 @@
+"""What the scores say: differences between models, shallow baselines, learning curves.
+
+Needs: scores and their items, the tuning pairs, the logs of pre-training.
+Makes: report/comparisons.csv, baselines.csv, trajectories.csv, trajectory_fits.csv.
+"""
+
+PRETRAINED = [[run, seed] for run in rows(CONFIG.models, "method", "pretrain") for seed in CONFIG.seeds]
+
+
+def suite_contrasts():
+    """Suite -> the contrasts of which both sides are scored on it."""
+    scored = {(run, checkpoint, suite) for run, _, checkpoint, suite in SCORES}
+    found = {
+        suite: [
+            contrast
+            for contrast in CONFIG.contrasts()
+            if (*contrast[:2], suite) in scored and (*contrast[2:], suite) in scored
+        ]
+        for suite in dict.fromkeys(suite for *_, suite in SCORES)
+    }
+    return {suite: contrasts for suite, contrasts in found.items() if contrasts}
+
+
+CONTRASTS = suite_contrasts()
+COMPARED = [
+    score
+    for score in SCORES
+    if any((score[0], score[2]) in (contrast[:2], contrast[2:]) for contrast in CONTRASTS.get(score[3], ()))
+]
+
+
+def tuning_pairs(suite):
+    """The natural pairs that shallow baselines of a dialogue suite learn from: the most like the suite's own."""
+    construction = "published" if suite.endswith("_published") else "two_sided"
+    match = suite.split("_")[1]
+    likeness = {
+        name: (row.construction == construction, row.match == match)
+        for name, row in NATURAL.items()
+        if row.part == "tune"
+    }
+    return max(likeness, key=likeness.get, default=None)
+
+
+# Shallow baselines learn from natural pairs; without any there are none.
+DIALOGUE = {suite: pairs for suite in REPORTED if suite.startswith("dialogue_") and (pairs := tuning_pairs(suite))}
+
+
+def compared_modules(wildcards):
+    """Suite -> the module that defines it."""
+    return {suite: suite_module(suite) for suite in CONTRASTS}
+
+
+rule comparisons:
+    input:
+        [
+            f"{RESULTS}/scores/{run}/seed{seed}/{checkpoint}/{suite}.parquet"
+            for run, seed, checkpoint, suite in COMPARED
+        ],
+    output:
+        f"{RESULTS}/report/comparisons.csv",
+    log:
+        f"{RESULTS}/logs/comparisons.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/comparisons.tsv"
+    params:
+        code=code("comparisons.py", *map(suite_module, CONTRASTS)),
+        scores=COMPARED,
+        contrasts=CONTRASTS,
+        modules=compared_modules,
+    script:
+        "../scripts/comparisons.py"
+
+
+rule baselines:
+    input:
+        train=[f"{RESULTS}/pairs/{pairs}.parquet" for pairs in DIALOGUE.values()],
+        test=[f"{RESULTS}/pairs/{suite}.parquet" for suite in DIALOGUE],
+    output:
+        f"{RESULTS}/report/baselines.csv",
+    log:
+        f"{RESULTS}/logs/baselines.log",
+    params:
+        code=code("baselines.py"),
+        suites=list(DIALOGUE),
+        pairs=list(DIALOGUE.values()),
+    script:
+        "../scripts/baselines.py"
+
+
+rule trajectories:
+    input:
+        scores=f"{RESULTS}/report/scores.csv",
+        logs=[model_file(run, "log.csv").format(seed=seed) for run, seed in PRETRAINED],
+    output:
+        trajectories=f"{RESULTS}/report/trajectories.csv",
+        fits=f"{RESULTS}/report/trajectory_fits.csv",
+    log:
+        f"{RESULTS}/logs/trajectories.log",
+    params:
+        code=code("trajectories.py"),
+        pretrained=PRETRAINED,
+    script:
+        "../scripts/trajectories.py"
