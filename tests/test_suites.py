@@ -223,15 +223,15 @@ def test_dialogue_pairs_without_a_shared_token_are_scored_on_their_own(tmp_path)
 def test_published_lexical_decision_with_and_without_bos(tmp_path):
     path = tmp_path / "lexical_decision" / "pairs.csv"
     path.parent.mkdir()
-    path.write_text("word,nonword\nthe,zqx\ndog,gdo\n")
+    path.write_text("lexeme,wug\nthe,zqx\ndog,gdo\n")
     items = read("lexical_decision_published", tmp_path)
     scores, rows = run("lexical_decision_published", items, tmp_path)
     # "the" is one token: nothing is left to score without BOS. Its 0 is above any sum, and yet the pair is wrong.
     assert scores["scores_no_bos"].iloc[0][0] == 0.0 > scores["scores_no_bos"].iloc[0][1]
     assert scores["correct_no_bos"].tolist() == [False, False]
     assert value(rows, metric="accuracy_no_bos") == value(rows, metric="accuracy_no_bos_word_corrected") == 0
-    path.write_text("word,nonword\nthe,\n")
-    with pytest.raises(UserError, match="line 2: field 'nonword' is empty"):
+    path.write_text("lexeme,wug\nthe,\n")
+    with pytest.raises(UserError, match="line 2: field 'wug' is empty"):
         read("lexical_decision_published", tmp_path)
 
 

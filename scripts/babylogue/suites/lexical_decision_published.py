@@ -17,16 +17,17 @@ from ..errors import UserError
 from .base import Suite, items_frame, score_items
 from .sources import Source
 
-COLUMNS = ("word", "nonword")
+COLUMNS = ("lexeme", "wug")
+HOME = "https://huggingface.co/datasets/bbunzeck/lexical-decision"
 
 
 def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
-    """Items of a CSV file with the columns word and nonword; one group, "words"."""
+    """Items of the dataset as a CSV file, with its columns lexeme (the word) and wug; one group, "words"."""
     (path,) = inputs["mirror"]
     pairs = pd.read_csv(path, dtype=str, keep_default_na=False)
     for column in COLUMNS:
         if column not in pairs:
-            raise UserError(f"{path}: no column {column!r}; expected word and nonword")
+            raise UserError(f"{path}: no column {column!r}; expected those of {HOME}, {' and '.join(COLUMNS)}")
         if (empty := pairs[column].str.strip() == "").any():
             raise UserError(f"{path}, line {int(empty.idxmax()) + 2}: field {column!r} is empty")
     return items_frame(
@@ -52,7 +53,7 @@ SUITES = {
         "lexical_decision_published",
         "Published lexical decision: words against non-words",
         read,
-        (Source("lexical_decision/pairs.csv", "the data of arXiv 2510.20358"),),
+        (Source("lexical_decision/pairs.csv", HOME),),
         evaluator=evaluate,
     )
 }
