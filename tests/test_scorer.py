@@ -292,6 +292,10 @@ def test_packing_by_hand():
     assert row.queries.tolist() == [0, 1, 2, 3, 1, 4, 5]
     assert row.targets.tolist() == [5, 6, 7, ANY_WORD, 8, 9, ANY_WORD]
     assert row.owners.tolist() == [0, 0, 0, 0, 1, 1, 1]
+    row = pack([*strings, strings[0]])
+    assert row.branch.tolist() == [0, 0, 1, 2]
+    assert row.queries.tolist() == [0, 1, 2, 1, 3, 0, 1, 2]
+    assert row.owners.tolist() == [0, 0, 0, 1, 1, 2, 2, 2]
 
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 100))

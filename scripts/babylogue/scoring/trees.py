@@ -52,7 +52,8 @@ def pack(strings: Sequence[Tokens], *, word_after: bool = False) -> Row | None:
     """Pack the strings of one item; None if none of them has a scored token.
 
     A string is fed up to the token before its last scored one: what comes later predicts nothing that is asked.
-    With `word_after` it is fed up to its last scored token, and ANY_WORD is asked for after that.
+    With `word_after` it is fed up to its last scored token, and ANY_WORD is asked for after that. Strings that are
+    fed alike share a branch, so that equal candidates tie to the last bit.
     """
     live = [(owner, string) for owner, string in enumerate(strings) if string.scored]
     if not live:
@@ -62,11 +63,15 @@ def pack(strings: Sequence[Tokens], *, word_after: bool = False) -> Row | None:
     shared = common_prefix(inputs)
     ids, branch, positions = inputs[0][:shared], [0] * shared, list(range(shared))
     queries, targets, owners = [], [], []
-    for number, ((owner, string), tokens) in enumerate(zip(live, inputs, strict=True), start=1):
-        moved = len(ids) - shared  # from a place in the string to its place in the row, beyond the prefix
-        ids += tokens[shared:]
-        branch += [number] * (len(tokens) - shared)
-        positions += range(shared, len(tokens))
+    moves = {}  # tokens fed -> from a place in the string to its place in the row, beyond the prefix
+    for (owner, string), tokens in zip(live, inputs, strict=True):
+        own = tuple(tokens[shared:])
+        if own not in moves:
+            moves[own] = len(ids) - shared
+            ids += own
+            branch += [len(moves)] * len(own)
+            positions += range(shared, len(tokens))
+        moved = moves[own]
         before = [place - 1 for place in string.scored]
         targets += [string.ids[place] for place in string.scored]
         if word_after:
