@@ -19,6 +19,8 @@ from minicons.scorer import IncrementalLMScorer
 from scipy.optimize import curve_fit
 from scipy.stats import pearsonr, spearmanr
 
+from babylogue.preferences.given import given_pairs
+from babylogue.preferences.settings import GivenPairs
 from babylogue.suites import reading, registry
 from test_scorer import TOKENIZERS, make_model, project_tokenizer
 
@@ -40,7 +42,7 @@ SAMPLES = {
     "wug_past": (f"{FULL}/wug_past_tense/*.jsonl", 25),
     "zorro": ("zorro/*.txt", 2),
     "lexical_decision_published": ("lexical_decision/pairs.csv", 40),
-    "dialogue_words_published": ("dialogue_minimal_pairs/words.json", 40),
+    "dialogue_words_published": ("peer/dpo_natural_train.json", 40),
     "reading": (f"{FULL}/reading/reading_data.csv", 50),
     "aoa": (f"{FULL}/cdi_childes/wordbank_production_by_month.csv", 30),
     "aoa_surprisal": (f"{FULL}/cdi_childes/cdi_childes.json", 6),
@@ -119,12 +121,12 @@ def written(folder: Path) -> None:
     for stem, own in (("agreement", PAIRS), ("order", PAIRS[:3])):
         (folder / f"zorro/{stem}.txt").write_text("".join(f"{bad.upper()}\n{good}\n" for good, bad in own))
     (folder / "lexical_decision").mkdir()
-    words = ["word,nonword", "dog,gdo", "juice,jiuec", "cookie,ckoeio", "the,teh", "little,lttile", "ball,dog"]
+    words = ["lexeme,wug", "dog,gdo", "juice,jiuec", "cookie,ckoeio", "the,teh", "little,lttile", "ball,dog"]
     (folder / "lexical_decision/pairs.csv").write_text("\n".join(words) + "\n")
-    (folder / "dialogue_minimal_pairs").mkdir()
+    (folder / "peer").mkdir()
     talk = [{"prompt": f"*MOT: {prompt}", "chosen": f"*CHI: {good}", "rejected": f"*CHI: {bad}"}
             for prompt in ("where is it ?", "look .") for good, bad in PAIRS]  # fmt: skip
-    (folder / "dialogue_minimal_pairs/words.json").write_text(json.dumps(talk))
+    (folder / "peer/dpo_natural_train.json").write_text(json.dumps(talk))
     random = np.random.default_rng(SEED)
     table = pd.DataFrame(random.normal(size=(40, 9)), columns=[*reading.COVARIATES, *reading.MEASURES])
     texts = [" ".join(random.choice(["the", "dog", "runs", "zq", "home"], 4)) for _ in range(40)]
@@ -199,7 +201,13 @@ def mirror(request, tmp_path):
 def suite_scores(name: str, folder: Path, model, tokenizer) -> tuple[pd.DataFrame, dict[tuple[str, str], float]]:
     """Item scores and {(group, metric): value} of the library, through files as in the workflow."""
     suite = registry.load(name)
-    suite.read({"mirror": suite.mirror_files(folder)}).to_parquet(folder / "items.parquet")
+    if suite.needs:
+        source = GivenPairs(kind="given", path=str(folder / SAMPLES[name][0]), part="test")
+        given_pairs(source).to_parquet(folder / "pairs.parquet")
+        inputs = {"pairs": [folder / "pairs.parquet"]}
+    else:
+        inputs = {"mirror": suite.mirror_files(folder)}
+    suite.read(inputs).to_parquet(folder / "items.parquet")
     scores = suite.evaluate(model, tokenizer, pd.read_parquet(folder / "items.parquet"))
     return scores, {(row["group"], row["metric"]): row["value"] for row in suite.rows(scores)}
 
