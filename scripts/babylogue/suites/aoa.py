@@ -43,6 +43,8 @@ def read_contexts(inputs: dict[str, list[Path]]) -> pd.DataFrame:
         raise UserError(f"{path}: expected an object that maps each word to its list of contexts")
     rows = []
     for word, contexts in words.items():
+        if not word.strip():
+            raise UserError(f"{path}: a word is empty")
         for number, record in enumerate(contexts if len(word) > 1 else (), start=1):
             check_record(record, {"context": str}, f"{path}, {word!r}, context {number}")
             rows.append((f"{word}_{number}", word, [record["context"].strip() + " "], [word.strip()]))
@@ -74,7 +76,9 @@ def read_children(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     for month in months:
         if not pd.api.types.is_numeric_dtype(table[month]):
             raise UserError(f"{path}: column {month!r} holds something that is no number")
-    table = table.dropna(subset="word").drop_duplicates("word")
+    if (absent := table["word"].isna()).any():
+        raise UserError(f"{path}, line {int(absent.idxmax()) + 2}: field 'word' is empty")
+    table = table.drop_duplicates("word")
     ages = np.array([int(month) for month in months], dtype=float)
     values = [age_of_children(ages, shares) for shares in table[months].to_numpy(dtype=float)]
     return pd.DataFrame({"item": table["word"].to_numpy(), "group": "aoa", "value": values})

@@ -189,8 +189,14 @@ class Suite:
         return items
 
     def evaluate(self, model, tokenizer, items: pd.DataFrame, batch_tokens: int = 2048) -> pd.DataFrame:
-        """Item scores of the model (see the module's docstring)."""
-        return self.evaluator(model, tokenizer, items, batch_tokens)
+        """Item scores of the model (see the module's docstring).
+
+        Raises UserError, naming suite and item, for a string longer than the model's context.
+        """
+        try:
+            return self.evaluator(model, tokenizer, items, batch_tokens)
+        except UserError as error:
+            raise UserError(f"{self.name}: {error}") from error
 
     def rows(self, item_scores: pd.DataFrame) -> list[dict]:
         """Metric rows from item scores (see the module's docstring)."""

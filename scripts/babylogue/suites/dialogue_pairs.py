@@ -11,6 +11,7 @@ Items and item scores have one more column, no_shared_token (bool: neither reply
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..errors import UserError
@@ -30,6 +31,10 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
             raise UserError(f"{path}: no column {column!r}; a table of pairs has prompt, chosen and rejected")
     if "part" in pairs:
         pairs = pairs[pairs["part"] == "heldout"]
+    for column in COLUMNS:
+        if (empty := pairs[column].fillna("").str.strip() == "").any():
+            number = int(np.flatnonzero(empty)[0]) + 1
+            raise UserError(f"{path}, held-out pair {number}: field {column!r} is empty")
     texts = list(pairs[list(COLUMNS)].itertuples(index=False, name=None))
     items = items_frame(
         (f"pair_{number}", "pairs", [prompt] * 2, [" " + chosen, " " + rejected])

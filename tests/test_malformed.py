@@ -1,0 +1,153 @@
+"""Malformed items of every suite: a missing field, an empty string, a string of one token, one too long."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from babylogue.errors import UserError
+from babylogue.suites import registry
+from test_scorer import TOKENIZERS, make_model
+from test_suites import reading_table
+
+EVALUATION = "evaluation_data/full_eval"
+PAIR = {"sentence_good": "the dog .", "sentence_bad": "the ball ."}
+TALK = {"prompt": "the dog ?", "chosen": "the ball .", "rejected": "the juice ."}
+# suite: (file, a sound record, the field that is spoilt)
+LINES = {
+    "blimp": (f"{EVALUATION}/blimp_filtered/one.jsonl", {**PAIR, "UID": "one"}, "sentence_bad"),
+    "blimp_supplement": (f"{EVALUATION}/supplement_filtered/one.jsonl", PAIR, "sentence_good"),
+    "ewok": (
+        f"{EVALUATION}/ewok_filtered/one.jsonl",
+        {"Domain": "d", "Context1": "the dog", "Context2": "the ball", "Target1": "the dog", "Target2": "a dog"},
+        "Target1",
+    ),
+    "comps": (
+        f"{EVALUATION}/comps/one.jsonl",
+        {"prefix_acceptable": "the dog", "prefix_unacceptable": "the ball", "property_phrase": "runs"},
+        "property_phrase",
+    ),
+    "entity_tracking": (
+        f"{EVALUATION}/entity_tracking/one.jsonl",
+        {"input_prefix": "the dog", "options": [" runs", " home"], "numops": 0},
+        "input_prefix",
+    ),
+    "wug_adj": (
+        f"{EVALUATION}/wug_adj_nominalization/one.jsonl",
+        {"sentences": "the dog\tthe ball", "ratio": 0.5},
+        "sentences",
+    ),
+    "wug_past": (f"{EVALUATION}/wug_past_tense/one.jsonl", {"sentences": "the\ta", "ratio": 0.5}, "sentences"),
+}
+# What else holds items: the file, and what an error calls the second item.
+OTHERS = {
+    "zorro": ("zorro/one.txt", "line 4: the sentence"),
+    "dialogue_words_published": ("dialogue_minimal_pairs/words.json", "entry 2: field 'chosen'"),
+    "lexical_decision_published": ("lexical_decision/pairs.csv", "line 3: field 'word'"),
+    "dialogue_words": ("pairs.parquet", "held-out pair 2: field 'chosen'"),
+    "reading": (f"{EVALUATION}/reading/reading_data.csv", "line 3: field 'word'"),
+    "aoa_surprisal": (f"{EVALUATION}/cdi_childes/cdi_childes.json", "'dog', context 2: field 'context'"),
+    "aoa": (f"{EVALUATION}/cdi_childes/cdi_human.csv", "line 3: field 'word'"),
+}
+LONG = "the little red ball " * 8
+
+
+def write(name: str, folder: Path, text: str | None) -> Path:
+    """The suite's file with two items, `text` in a field of the second; None leaves the field out."""
+    path = folder / (LINES | OTHERS)[name][0]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if name in LINES:
+        _, record, field = LINES[name]
+        spoilt = {key: text if key == field else value for key, value in record.items() if text or key != field}
+        if text == "":
+            spoilt[field] = " "
+        path.write_text("".join(json.dumps(own) + "\n" for own in (record, spoilt)))
+    elif name == "zorro":
+        path.write_text("the dog\na dog\nthe ball\n" + ("" if text is None else f"{text}\n"))
+    elif name == "dialogue_words_published":
+        path.write_text(json.dumps([TALK, {**TALK, "chosen": text} if text is not None else {"prompt": "who ?"}]))
+    elif name == "dialogue_words":
+        pairs = pd.DataFrame([TALK, {**TALK, "chosen": text}]).assign(part="heldout")
+        (pairs.drop(columns="chosen") if text is None else pairs).to_parquet(path)
+    elif name == "lexical_decision_published":
+        path.write_text("word,nonword\nthe,gdo\n" + f"{text},zqx\n" if text is not None else "nonword\ngdo\n")
+    elif name == "reading":
+        table = reading_table(20)
+        table.loc[1, "word"] = text
+        (table.drop(columns="word") if text is None else table).to_csv(path)
+    elif name == "aoa_surprisal":
+        second = {"context": text} if text is not None else {}
+        path.write_text(json.dumps({"dog": [{"context": "the"}, second]}))
+    elif name == "aoa":
+        path.write_text(f"word,16,17\ndog,0.1,0.9\n{text},0.2,0.8\n" if text is not None else "16,17\n0.1,0.9\n")
+    return path
+
+
+def read(name: str, folder: Path) -> pd.DataFrame:
+    suite = registry.load(name)
+    if suite.needs:
+        return suite.read({"pairs": [folder / "pairs.parquet"]})
+    return suite.read({"mirror": suite.mirror_files(folder)})
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_missing_field(name, tmp_path):
+    path = write(name, tmp_path, None)
+    with pytest.raises(UserError, match=rf"{path}, line 2: field '{LINES[name][2]}' is missing"):
+        read(name, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("zorro", "3 lines; bad and good sentences must alternate"),
+        ("dialogue_words_published", "entry 2: field 'chosen' is missing"),
+        ("dialogue_words", "no column 'chosen'"),
+        ("lexical_decision_published", "no column 'word'"),
+        ("reading", "no column 'word'"),
+        ("aoa_surprisal", "'dog', context 2: field 'context' is missing"),
+        ("aoa", "expected a column 'word'"),
+    ],
+)
+def test_missing_field_elsewhere(name, message, tmp_path):
+    path = write(name, tmp_path, None)
+    with pytest.raises(UserError, match=f"{path}.*{message}"):
+        read(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", [*LINES, *OTHERS])
+def test_empty_string(name, tmp_path):
+    path = write(name, tmp_path, "")
+    place = f"line 2: field '{LINES[name][2]}'" if name in LINES else OTHERS[name][1]
+    with pytest.raises(UserError, match=rf"{path}, {place} is empty"):
+        read(name, tmp_path)
+
+
+TOO_LONG = {name: "one_2" for name in LINES} | {
+    "zorro": "one_2",
+    "dialogue_words_published": "pair_2",
+    "lexical_decision_published": "pair_2",
+    "dialogue_words": "pair_2",
+    "reading": "word_2",
+    "aoa_surprisal": "dog_2",
+}
+
+
+@pytest.mark.parametrize("name", TOO_LONG)
+def test_too_long_a_string_names_suite_and_item(name, tmp_path):
+    write(name, tmp_path, f"{LONG}\t{LONG}" if name.startswith("wug") else LONG)
+    items = read(name, tmp_path)
+    message = rf"^{name}: item {TOO_LONG[name]}: \d+ tokens, but the model takes at most 20"
+    with pytest.raises(UserError, match=message):
+        registry.load(name).evaluate(make_model(positions=20), TOKENIZERS["bos"], items)
+
+
+@pytest.mark.parametrize("name", ["blimp", "blimp_supplement", "zorro", "lexical_decision_published", "wug_past"])
+def test_one_token_without_a_beginning_scores_zero(name, tmp_path):
+    write(name, tmp_path, "dog\tthe" if name.startswith("wug") else "dog")
+    suite = registry.load(name)
+    scores = suite.evaluate(make_model(), TOKENIZERS["plain"], read(name, tmp_path))
+    column = "scores_no_bos" if name == "lexical_decision_published" else "scores"
+    assert 0.0 in scores[column].iloc[1]
+    assert suite.rows(scores)
