@@ -45,11 +45,6 @@ def tuning_pairs(suite):
 DIALOGUE = {suite: pairs for suite in REPORTED if suite.startswith("dialogue_") and (pairs := tuning_pairs(suite))}
 
 
-def compared_modules(wildcards):
-    """Suite -> the module that defines it."""
-    return {suite: suite_module(suite) for suite in CONTRASTS}
-
-
 rule comparisons:
     input:
         [
@@ -66,7 +61,7 @@ rule comparisons:
         code=code("comparisons.py", *map(suite_module, CONTRASTS)),
         scores=COMPARED,
         contrasts=CONTRASTS,
-        modules=compared_modules,
+        modules={suite: suite_module(suite) for suite in CONTRASTS},
     script:
         "../scripts/comparisons.py"
 

@@ -179,8 +179,9 @@ def test_bootstrap_of_a_statistic():
     assert found.value == pytest.approx(x.mean() - y.mean())
     assert found.ci_high - found.ci_low == pytest.approx(2 * 1.96 * 0.1 / 20, rel=0.15)  # paired: 0.1, not 1.4
     assert found.p < 1e-10
-    undefined = of_bootstraps(np.full((1, 5), np.nan), drawn[0][:, :5], 400)
-    assert np.isnan(undefined[:4]).all()
+    nan = np.nan
+    for unknown in ([nan] * 5, [nan, 1, 1, 1, 1], [1, nan, nan, nan, 1]):
+        assert np.isnan(of_bootstraps(np.array([unknown]), drawn[0][:, :5], 400)[:4]).all()
     twice = of_bootstraps(*(np.vstack([own, own]) for own in drawn), 400)
     assert twice.test == "two_level"
     assert (twice.ci_low, twice.ci_high) == pytest.approx((found.ci_low, found.ci_high), abs=1e-3)

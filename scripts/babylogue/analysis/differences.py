@@ -80,13 +80,15 @@ def of_bootstraps(a: np.ndarray, b: np.ndarray, items: int) -> Difference:
     """Difference of a statistic from each seed's `bootstrap`, [seeds, 1 + samples] both, of so many items.
 
     `test`: `bootstrap`, the normal test with the bootstrap's standard error, with one seed; `two_level` with more.
-    Samples in which the statistic is undefined are left out; all is NaN where it is undefined of the items.
+    Samples in which the statistic is undefined are left out; all is NaN where it is undefined of the items or of
+    most samples.
     """
     changes = np.asarray(a) - np.asarray(b)
     values, drawn = changes[:, 0], changes[:, 1:]
-    if not np.isfinite(values).all():
+    known = np.isfinite(drawn).all(axis=0)
+    if not np.isfinite(values).all() or known.mean() < 0.5:
         return Difference(*[float("nan")] * 4, "", items, len(values))
-    drawn = drawn[:, np.isfinite(drawn).all(axis=0)].T
+    drawn = drawn[:, known].T
     if len(values) > 1:
         return _two_levels(values, drawn, items)
     error = drawn.std(ddof=1)
