@@ -250,7 +250,10 @@ def reading_items(seed: int) -> pd.DataFrame:
     same, random = np.random.default_rng(9), np.random.default_rng(seed)
     table = pd.DataFrame({name: same.normal(size=80) for name in (*COVARIATES, *MEASURES)})
     names = {"item": [f"item_{number}" for number in range(80)], "group": "reading"}
-    return table.assign(**names, pred=random.normal(size=80), prev_pred=random.normal(size=80))
+    surprisals = {
+        name: random.normal(size=80) for name in ("pred", "prev_pred", "pred_whole_word", "prev_pred_whole_word")
+    }
+    return table.assign(**names, **surprisals)
 
 
 ENTITY_GROUPS = ["regular_0_ops"] * 30 + ["regular_1_ops"] * 10 + ["ambiref_0_ops"] * 20

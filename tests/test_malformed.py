@@ -43,8 +43,7 @@ LINES = {
 # What else holds items: the file, and what an error calls the second item.
 OTHERS = {
     "zorro": ("zorro/one.txt", "line 4: the sentence"),
-    "dialogue_words_published": ("dialogue_minimal_pairs/words.json", "entry 2: field 'chosen'"),
-    "lexical_decision_published": ("lexical_decision/pairs.csv", "line 3: field 'word'"),
+    "lexical_decision_published": ("lexical_decision/pairs.csv", "line 3: field 'lexeme'"),
     "dialogue_words": ("pairs.parquet", "held-out pair 2: field 'chosen'"),
     "reading": (f"{EVALUATION}/reading/reading_data.csv", "line 3: field 'word'"),
     "aoa_surprisal": (f"{EVALUATION}/cdi_childes/cdi_childes.json", "'dog', context 2: field 'context'"),
@@ -65,13 +64,11 @@ def write(name: str, folder: Path, text: str | None) -> Path:
         path.write_text("".join(json.dumps(own) + "\n" for own in (record, spoilt)))
     elif name == "zorro":
         path.write_text("the dog\na dog\nthe ball\n" + ("" if text is None else f"{text}\n"))
-    elif name == "dialogue_words_published":
-        path.write_text(json.dumps([TALK, {**TALK, "chosen": text} if text is not None else {"prompt": "who ?"}]))
     elif name == "dialogue_words":
         pairs = pd.DataFrame([TALK, {**TALK, "chosen": text}]).assign(part="heldout")
         (pairs.drop(columns="chosen") if text is None else pairs).to_parquet(path)
     elif name == "lexical_decision_published":
-        path.write_text("word,nonword\nthe,gdo\n" + f"{text},zqx\n" if text is not None else "nonword\ngdo\n")
+        path.write_text("lexeme,wug\nthe,gdo\n" + f"{text},zqx\n" if text is not None else "wug\ngdo\n")
     elif name == "reading":
         table = reading_table(20)
         table.loc[1, "word"] = text
@@ -102,9 +99,8 @@ def test_missing_field(name, tmp_path):
     ("name", "message"),
     [
         ("zorro", "3 lines; bad and good sentences must alternate"),
-        ("dialogue_words_published", "entry 2: field 'chosen' is missing"),
         ("dialogue_words", "no column 'chosen'"),
-        ("lexical_decision_published", "no column 'word'"),
+        ("lexical_decision_published", "no column 'lexeme'"),
         ("reading", "no column 'word'"),
         ("aoa_surprisal", "'dog', context 2: field 'context' is missing"),
         ("aoa", "expected a column 'word'"),
@@ -126,7 +122,6 @@ def test_empty_string(name, tmp_path):
 
 TOO_LONG = {name: "one_2" for name in LINES} | {
     "zorro": "one_2",
-    "dialogue_words_published": "pair_2",
     "lexical_decision_published": "pair_2",
     "dialogue_words": "pair_2",
     "reading": "word_2",
