@@ -18,7 +18,7 @@ from .base import Suite, items_frame, score_items
 from .sources import Source
 
 COLUMNS = ("lexeme", "wug")
-HOME = "https://huggingface.co/datasets/bbunzeck/lexical-decision"
+HOME = "the dataset bbunzeck/lexical-decision of the Hugging Face Hub, saved as CSV"
 
 
 def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
