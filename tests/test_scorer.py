@@ -279,23 +279,23 @@ def test_load_model_in_float32(tmp_path):
 def test_packing_by_hand():
     strings = [Tokens([0, 5, 6, 7], [1, 2, 3]), Tokens([0, 5, 8, 9], [2, 3])]
     row = pack(strings)
-    assert row.ids.tolist() == [0, 5, 6, 8]
-    assert row.branch.tolist() == [0, 0, 1, 2]
-    assert row.positions.tolist() == [0, 1, 2, 2]
-    assert row.queries.tolist() == [0, 1, 2, 1, 3]
-    assert row.targets.tolist() == [5, 6, 7, 8, 9]
-    assert row.owners.tolist() == [0, 0, 0, 1, 1]
+    assert row.ids == [0, 5, 6, 8]
+    assert row.branch == [0, 0, 1, 2]
+    assert row.positions == [0, 1, 2, 2]
+    assert row.queries == [0, 1, 2, 1, 3]
+    assert row.targets == [5, 6, 7, 8, 9]
+    assert row.owners == [0, 0, 0, 1, 1]
     assert pack([Tokens([5], [])]) is None
     row = pack(strings, word_after=True)
-    assert row.ids.tolist() == [0, 5, 6, 7, 8, 9]
-    assert row.positions.tolist() == [0, 1, 2, 3, 2, 3]
-    assert row.queries.tolist() == [0, 1, 2, 3, 1, 4, 5]
-    assert row.targets.tolist() == [5, 6, 7, ANY_WORD, 8, 9, ANY_WORD]
-    assert row.owners.tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert row.ids == [0, 5, 6, 7, 8, 9]
+    assert row.positions == [0, 1, 2, 3, 2, 3]
+    assert row.queries == [0, 1, 2, 3, 1, 4, 5]
+    assert row.targets == [5, 6, 7, ANY_WORD, 8, 9, ANY_WORD]
+    assert row.owners == [0, 0, 0, 0, 1, 1, 1]
     row = pack([*strings, strings[0]])
-    assert row.branch.tolist() == [0, 0, 1, 2]
-    assert row.queries.tolist() == [0, 1, 2, 1, 3, 0, 1, 2]
-    assert row.owners.tolist() == [0, 0, 0, 1, 1, 2, 2, 2]
+    assert row.branch == [0, 0, 1, 2]
+    assert row.queries == [0, 1, 2, 1, 3, 0, 1, 2]
+    assert row.owners == [0, 0, 0, 1, 1, 2, 2, 2]
 
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 100))

@@ -236,9 +236,9 @@ def test_published_lexical_decision_with_and_without_bos(tmp_path):
 
 
 def test_ties():
-    assert decide(np.array([1.0, 1.0]), 0, strict=False) == (True, 0.5)
-    assert decide(np.array([1.0, 1.0]), 0, strict=True) == (False, 0.5)
-    assert decide(np.array([1.0, 2.0, 2.0]), 0, strict=False) == (False, 0.0)
+    assert decide([1.0, 1.0], 0, strict=False) == (True, 0.5)
+    assert decide([1.0, 1.0], 0, strict=True) == (False, 0.5)
+    assert decide([1.0, 2.0, 2.0], 0, strict=False) == (False, 0.0)
     made = pd.DataFrame({"group": ["a", "a", "b"], "correct": [True, False, True], "credit": [0.5, 0, 1]})
     rows = accuracy_rows(made)
     assert value(rows) == 75

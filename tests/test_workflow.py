@@ -8,7 +8,7 @@ import psutil
 import pytest
 import yaml
 
-TABLE = {"scores_table", "comparisons", "trajectories", "report", "all"}
+TABLE = {"scores_table", "comparisons", "trajectories", "suite_sources", "report", "all"}
 MODELS = [
     "base", "base_sentences", "dpo_natural", "dpo_synthetic", "dpo_mixed",
     "ppo_bleu", "ppo_semsim", "ppo_llm_score", "ppo_confidence",

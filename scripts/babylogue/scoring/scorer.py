@@ -5,6 +5,7 @@ by item: the full string is tokenised, a token counts if it ends after the conte
 tokens never count.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from .words import word_beginnings
 
 __all__ = ["Scored", "Scorer", "load_model"]
 
-CHARACTERS_AT_ONCE = 2**19  # of the strings that are tokenised and sorted together, whatever the file's length
+CHARACTERS_AT_ONCE = 2**18  # of the strings that are tokenised and sorted together, whatever the file's length
 LOGIT_VALUES = 2**26  # logits held at once (256 MiB in float32), whatever the vocabulary
 CACHED_VALUES = 2**19  # logits that are normalised at once on a CPU: what its cache holds, twice as fast
 
@@ -102,8 +103,8 @@ class Scorer:
                 items = self._tokenise(contexts[part], candidates[part], names[part])
                 rows = [pack(item, word_after=self.beginnings is not None) for item in items]
                 found = [self._unscored(len(item)) for item in items]
-                for index, log_probabilities in self._predict(rows, names[part], bar):
-                    found[index] = self._summed(rows[index], log_probabilities, len(items[index]))
+                for index, values in self._predict(rows, names[part], bar):
+                    found[index] = self._summed(rows[index], values, len(items[index]))
                 scored += found
         return scored
 
@@ -122,8 +123,8 @@ class Scorer:
                 for (ids, ends, _), token in zip(self._encode(texts[part]), tokens[part], strict=True):
                     last = max((place for place, end in enumerate(ends, start=1) if end), default=len(ids))
                     rows.append(pack([Tokens([*ids[:last], token], [last])]) if last else None)
-                for index, log_probabilities in self._predict(rows, names[part], bar):
-                    result[part.start + index] = log_probabilities[0]
+                for index, values in self._predict(rows, names[part], bar):
+                    result[part.start + index] = values[0]
         return result
 
     def _encode(self, texts: Sequence[str]):
@@ -176,26 +177,24 @@ class Scorer:
         nothing = np.zeros(candidates)
         return Scored(nothing, np.zeros(candidates, dtype=np.int64), None if self.beginnings is None else nothing)
 
-    def _summed(self, row: Row, log_probabilities: np.ndarray, candidates: int) -> Scored:
+    def _summed(self, row: Row, log_probabilities: list[float], candidates: int) -> Scored:
         """Sums over the tokens of each candidate from the predictions [n] of the item's row."""
-        after = row.targets == ANY_WORD
-        owners = row.owners[~after]
-        word_after = None
-        if self.beginnings is not None:
-            word_after = np.bincount(row.owners[after], weights=log_probabilities[after], minlength=candidates)
-        return Scored(
-            np.bincount(owners, weights=log_probabilities[~after], minlength=candidates),
-            np.bincount(owners, minlength=candidates),
-            word_after,
-        )
+        sums, tokens, word_after = [0.0] * candidates, [0] * candidates, [0.0] * candidates
+        for owner, target, value in zip(row.owners, row.targets, log_probabilities, strict=True):
+            if target == ANY_WORD:
+                word_after[owner] = value
+            else:
+                sums[owner] += value
+                tokens[owner] += 1
+        return Scored(np.array(sums), np.array(tokens), None if self.beginnings is None else np.array(word_after))
 
     def _predict(self, rows: list[Row | None], names, bar):
-        """Yield (row index, natural log-probabilities [n] of its targets, float64) in the order of batches."""
+        """Yield (row index, natural log-probabilities [n] of its targets) in the order of batches."""
         live = [index for index, row in enumerate(rows) if row is not None]
         bar.update(len(rows) - len(live))
         if self.max_positions is not None:
             for index in live:
-                if (longest := int(rows[index].positions.max()) + 1) > self.max_positions:
+                if (longest := max(rows[index].positions) + 1) > self.max_positions:
                     raise UserError(
                         f"item {names[index]}: {longest} tokens, but the model takes at most "
                         f"{self.max_positions}; leave the suite out or use a model with a longer context"
@@ -203,14 +202,18 @@ class Scorer:
         for batch in batches([len(rows[index]) for index in live], self.batch_tokens):
             members = [live[index] for index in batch]
             values = self._forward([rows[index] for index in members])
-            for index, own in zip(members, values, strict=True):
-                if not np.isfinite(own).all():
+            start = 0
+            for index in members:
+                own = values[start : start + len(rows[index].queries)]
+                start += len(own)
+                if not all(map(math.isfinite, own)):
                     raise UserError(f"item {names[index]}: the model's log-probability is not a finite number")
                 yield index, own
             bar.update(len(members))
 
     @torch.inference_mode()
-    def _forward(self, rows: list[Row]) -> list[np.ndarray]:
+    def _forward(self, rows: list[Row]) -> list[float]:
+        """Natural log-probabilities of the targets of all rows, one after the other."""
         width = max(len(row) for row in rows)
         device = self.model.device
         ids = np.zeros((len(rows), width), dtype=np.int64)
@@ -226,8 +229,8 @@ class Scorer:
         else:
             # Plain causal rows: padding is at the end, where no real token sees it.
             positions[:] = np.arange(width)
-        queries = np.concatenate([row.queries + number * width for number, row in enumerate(rows)])
-        targets = np.concatenate([row.targets for row in rows])
+        queries = [place + number * width for number, row in enumerate(rows) for place in row.queries]
+        targets = np.array([target for row in rows for target in row.targets])
         needed, place = np.unique(queries, return_inverse=True)
         with only_positions(self.model.get_output_embeddings(), torch.from_numpy(needed).to(device)):
             output = self.model(
@@ -240,7 +243,7 @@ class Scorer:
         values = self._target_values(
             logits, torch.from_numpy(place).to(device), torch.from_numpy(targets).to(device)
         )
-        return np.split(values.double().cpu().numpy(), np.cumsum([len(row.queries) for row in rows])[:-1])
+        return values.tolist()
 
     def _target_values(self, logits: torch.Tensor, place: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Log-probabilities [n] of `targets` [n] from the rows `place` [n] of `logits` [needed, vocabulary]."""

@@ -58,32 +58,32 @@ def score_items(
         model, tokenizer, bos=bos, word_correction="word_corrected" in rules, batch_tokens=batch_tokens
     )
     scored = scorer.log_probabilities(*(items[name].tolist() for name in ("contexts", "candidates", "item")))
-    answers = items["answer"].tolist()
-    decisions = [decide(own.log_probability, answer, strict) for own, answer in zip(scored, answers, strict=True)]
+    answers, scores = items["answer"].tolist(), [own.log_probability.tolist() for own in scored]
+    decisions = [decide(own, answer, strict) for own, answer in zip(scores, answers, strict=True)]
     table = pd.DataFrame(
         {
             "item": items["item"].to_numpy(),
             "group": items["group"].to_numpy(),
-            "scores": [own.log_probability.tolist() for own in scored],
+            "scores": scores,
             "tokens": [own.tokens.tolist() for own in scored],
             "correct": [correct for correct, _ in decisions],
             "credit": [credit for _, credit in decisions],
         }
     )
     for rule in rules:
-        scores = [own.mean() if rule == "mean" else own.word_corrected().log_probability for own in scored]
-        table[f"scores_{rule}"] = [own.tolist() for own in scores]
+        arrays = (own.mean() if rule == "mean" else own.word_corrected().log_probability for own in scored)
+        table[f"scores_{rule}"] = scores = [own.tolist() for own in arrays]
         table[f"correct_{rule}"] = [
             decide(own, answer, strict=True)[0] for own, answer in zip(scores, answers, strict=True)
         ]
     return table
 
 
-def decide(scores: np.ndarray, answer: int, strict: bool) -> tuple[bool, float]:
+def decide(scores: list[float], answer: int, strict: bool) -> tuple[bool, float]:
     """(correct, credit) of one item."""
-    best = np.flatnonzero(scores == scores.max())
-    credit = 1 / len(best) if answer in best else 0.0
-    return (credit == 1 if strict else bool(best[0] == answer)), credit
+    highest = max(scores)
+    credit = 1 / scores.count(highest) if scores[answer] == highest else 0.0
+    return (credit == 1 if strict else scores.index(highest) == answer), credit
 
 
 def accuracy_rows(
