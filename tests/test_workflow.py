@@ -159,7 +159,7 @@ def test_new_row_adds_its_own_work_alone(edited):
 
 def test_dropped_row_reruns_the_tables_alone(edited):
     replace(edited, "config.yaml", "  ppo_semsim: {method: ppo, parent: base, reward: semsim}\n", "")
-    assert set(edited.planned()) == TABLE - {"all"}
+    assert set(edited.planned()) == TABLE - {"all", "suite_sources"}
 
 
 def test_comment_and_docstring_rerun_nothing(edited):
