@@ -9,6 +9,7 @@ from pathlib import Path
 from babylogue.logs import job_log, logger
 from babylogue.network.settings import NetworkSettings
 from babylogue.suites.ewok_release import bring_ewok
+from babylogue.suites.lexical_release import bring_lexical_decision
 from babylogue.suites.release_files import bring_zip, unpack
 from babylogue.suites.releases import RELEASES
 
@@ -17,6 +18,8 @@ def main(job):
     network, folder = NetworkSettings(**job.params.network), Path(job.output.folder)
     if job.wildcards.release == "ewok":
         known = bring_ewok(folder, job.params.url, network)
+    elif job.wildcards.release == "lexical_decision":
+        known = bring_lexical_decision(folder)
     else:
         release = RELEASES[job.wildcards.release]
         known = bring_zip(job.params.url, Path(job.params.zip), network) | {"revision": release.revision}

@@ -48,9 +48,6 @@ def put(folder: Path, *names: str, text: str = "bad .\ngood .\n") -> None:
 def test_every_source_says_where_it_comes_from(source):
     assert source.home
     assert source.licence
-    if source.release is None:
-        assert not source.home.startswith("http"), "an address, and no release to download"
-        return
     release = RELEASES[source.release]
     assert release.url.startswith("https://")
     assert (source.access == "token") == (release.token is not None)
@@ -90,7 +87,7 @@ def test_digest_is_of_names_and_contents_whatever_the_folder(tmp_path):
 
 def test_other_files_than_the_pinned_are_one_warning_and_a_note(tmp_path, caplog):
     put(tmp_path, "zorro/one.txt")
-    pinned = Source("zorro/*.txt", "somewhere", sha256=content_digest([tmp_path / "zorro/one.txt"]))
+    pinned = Source("zorro/*.txt", "somewhere", release="zorro", sha256=content_digest([tmp_path / "zorro/one.txt"]))
     same = describe(pinned, pinned.find(tmp_path))
     assert not caplog.records
     put(tmp_path, "zorro/two.txt")
@@ -105,7 +102,7 @@ def test_other_files_than_the_pinned_are_one_warning_and_a_note(tmp_path, caplog
 
 def test_an_unpinned_source_is_counted_and_what_stands_in_for_it_is_not(tmp_path, caplog):
     put(tmp_path, "aoa/wordbank.csv")
-    source = Source("aoa/*.json", "somewhere", count=2, instead="aoa/*.csv")
+    source = Source("aoa/*.json", "somewhere", count=2, release="babylm_2025", instead="aoa/*.csv")
     assert describe(source, source.find(tmp_path))["pinned"] is None
     assert not caplog.records
     put(tmp_path, "aoa/a.json")
@@ -163,7 +160,6 @@ def test_mistaken_addresses(value, message):
             SuiteSettings(download=False, mirror="x"),
             "not all of zorro/*.txt is in x, and suites.d",
         ),
-        ("lexical_decision_published", SuiteSettings(), "and no address to download it from is known"),
     ],
 )
 def test_why_a_suite_cannot_be_had(tmp_path, name, settings, reason):

@@ -3,13 +3,13 @@
 pairs parquet: prompt, chosen, rejected (str, with tags), part (train | heldout). Nothing is known of the children.
 """
 
-import tempfile
 from pathlib import Path
 
 import pandas as pd
 
 from ..dialogue import TAG
 from ..errors import UserError
+from ..network.datasets import load_table
 from .heldout import heldout_part
 from .settings import GivenPairs
 
@@ -38,27 +38,12 @@ def given_pairs(settings: GivenPairs) -> pd.DataFrame:
 
 
 def _load(settings: GivenPairs, name: str) -> pd.DataFrame:
-    import datasets  # slow to load; the configuration imports the settings beside this module
-
-    datasets.disable_progress_bars()
-    with tempfile.TemporaryDirectory() as cache:
-        try:
-            if settings.hub:
-                found = datasets.load_dataset(
-                    settings.hub, revision=settings.revision, split=settings.split, cache_dir=cache
-                )
-            else:
-                path = Path(settings.path)
-                if not path.is_file():
-                    raise UserError(f"{path}: no such file")
-                if path.suffix not in _FORMATS:
-                    raise UserError(f"{path}: expected a file ending in {', '.join(_FORMATS)}")
-                found = datasets.load_dataset(
-                    _FORMATS[path.suffix], data_files=str(path), split="train", cache_dir=cache
-                )
-            return found.to_pandas()
-        except UserError:
-            raise
-        except Exception as error:  # of many types: the network's, the Hub's, the file formats'
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UserError(f"{name}: cannot be read as a set of pairs: {reason}") from error
+    what = "a set of pairs"
+    if settings.hub:
+        return load_table(name, what, settings.hub, revision=settings.revision, split=settings.split)
+    path = Path(settings.path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    if path.suffix not in _FORMATS:
+        raise UserError(f"{path}: expected a file ending in {', '.join(_FORMATS)}")
+    return load_table(name, what, _FORMATS[path.suffix], data_files=str(path), split="train")

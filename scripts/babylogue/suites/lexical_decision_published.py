@@ -18,7 +18,7 @@ from .base import Suite, items_frame, score_items
 from .sources import Source
 
 COLUMNS = ("lexeme", "wug")
-HOME = "the dataset bbunzeck/lexical-decision of the Hugging Face Hub, saved as CSV"
+HOME = "https://huggingface.co/datasets/bbunzeck/lexical-decision"
 
 
 def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
@@ -53,7 +53,7 @@ SUITES = {
         "lexical_decision_published",
         "Published lexical decision: words against non-words",
         read,
-        (Source("lexical_decision/pairs.csv", HOME),),
+        (Source("lexical_decision/pairs.csv", HOME, release="lexical_decision"),),
         evaluator=evaluate,
     )
 }

@@ -46,6 +46,8 @@ RELEASES = {
         revision="34d912a608066c92e2990a0328ffc3bd9a716042",
         token=TOKEN,
     ),
+    # Its owner has made no version of it.
+    "lexical_decision": Release("https://huggingface.co/datasets/bbunzeck/lexical-decision"),
 }
 # The words that the pipeline lets pass when it filters EWoK for BabyLM (ewok/dl_and_filter.py).
 EWOK_VOCABULARY_URL = (

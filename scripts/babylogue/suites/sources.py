@@ -1,6 +1,6 @@
 """Where the files of a benchmark come from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +14,8 @@ NOT_STATED = "none stated"
 class Source:
     """Files of a benchmark: `path` is a glob pattern relative to the mirror folder, `count` how many match it.
 
-    `release` is what they are downloaded with, by its name in releases.RELEASES, which has address and revision;
-    None where no address is documented. `access` is open, or token where a login's token is needed. `sha256` is
+    `release` is what they are downloaded with, by its name in releases.RELEASES, which has address and revision.
+    `access` is open, or token where a login's token is needed. `sha256` is
     the `content_digest` (origins.py) of the files in the release that the suite was made with; None where that
     was not at hand. `instead` is a pattern that is taken where `path` matches nothing.
     """
@@ -24,7 +24,7 @@ class Source:
     home: str
     licence: str = NOT_STATED
     count: int = 1
-    release: str | None = None
+    release: str = field(kw_only=True)
     access: Literal["open", "token"] = "open"
     sha256: str | None = None
     instead: str | None = None
