@@ -45,6 +45,27 @@ class SyntheticPairs(Settings):
     """Seed of the drawing of rejected replies."""
 
 
+VIOLATIONS = ("agreement", "order", "case")
+"""What a syntactic pair may violate."""
+
+
+class SyntaxPairs(Settings):
+    """A sentence of the corpus (chosen) against itself with one violation of grammar (rejected)."""
+
+    kind: Literal["syntax"]
+    """Which construction."""
+    base: str
+    """The natural set whose part of the corpus and held-out children are used."""
+    violations: list[Literal["agreement", "order", "case"]] = Field(list(VIOLATIONS), min_length=1)
+    """What is violated, in equal shares where there are sentences enough."""
+    max_pairs: int = Field(2000, gt=0)
+    """Pairs at most."""
+    min_words: int = Field(3, ge=2)
+    """Fewest lexical words in a sentence."""
+    seed: int = 0
+    """Seed of the drawing."""
+
+
 class MixedPairs(Settings):
     """Pairs drawn from other sets by share, at the size of the smallest of them."""
 
@@ -89,7 +110,9 @@ class GivenPairs(Settings):
         return self
 
 
-PairSettings = Annotated[NaturalPairs | SyntheticPairs | MixedPairs | GivenPairs, Field(discriminator="kind")]
+PairSettings = Annotated[
+    NaturalPairs | SyntheticPairs | SyntaxPairs | MixedPairs | GivenPairs, Field(discriminator="kind")
+]
 
 
 class DPOSettings(Settings):
