@@ -25,7 +25,7 @@ for run, row in rows(CONFIG.models, "method", "dpo").items():
             runtime=360,
         params:
             code=code("dpo.py"),
-            settings=settings_of(row, "method", "parent", "parent_checkpoint"),
+            settings=settings_of(row, "method", "parent", "parent_checkpoint", "kept"),
             run=run,
         script:
             "../scripts/dpo.py"

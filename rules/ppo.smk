@@ -43,7 +43,7 @@ for run, row in rows(CONFIG.models, "method", "ppo").items():
             runtime=720,
         params:
             code=code("ppo.py"),
-            settings=settings_of(row, "method", "parent", "parent_checkpoint", "heldout_pairs"),
+            settings=settings_of(row, "method", "parent", "parent_checkpoint", "kept", "heldout_pairs"),
             judging=settings_of(CONFIG.teacher.judging) if REWARDS[row.reward].needs != ("references",) else {},
             run=run,
         script:

@@ -75,7 +75,10 @@ rule report:
         f"{RESULTS}/logs/report.log",
     params:
         code=code("report.py"),
-        models=[{"run": run, **row.model_dump(include=SHOWN)} for run, row in CONFIG.models.items()],
+        models=[
+            {"run": run, "checkpoint": CONFIG.reported()[run], **row.model_dump(include=SHOWN)}
+            for run, row in CONFIG.models.items()
+        ],
         suites=suite_descriptions,
         seeds=CONFIG.seeds,
         source=CONFIG.transcripts.source,

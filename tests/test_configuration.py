@@ -48,8 +48,8 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
     assert len(contrasts) == len(set(contrasts)) == len(models) - 1 + 1
     assert ("base_sentences", "final", "base", "final") in contrasts
     assert [own for own in contrasts if own[0] == "after"] == [
-        ("after", "final", "dpo_natural", "best"),
-        ("after", "final", "base", "final"),
+        ("after", "best", "dpo_natural", "best"),
+        ("after", "best", "base", "final"),
     ]
     assert [own[2] for own in contrasts if own[0] == "outside"] == ["base"]
 
@@ -198,3 +198,13 @@ def test_every_setting_is_in_the_default_file():
 
 def test_schema_is_in_step():
     assert json.loads((PROJECT / "config.schema.json").read_text()) == schema()
+
+
+def test_a_model_stands_by_its_kept_checkpoint_or_by_what_is_scored_of_it():
+    assert set(load_configuration(DEFAULT).reported().items()) >= {("base", "final"), ("dpo_natural", "best")}
+    final = [{"checkpoints": ["chck_50K", "final"], "suites": ["toy_grammar"]}]
+    assert set(load_configuration(changed("evaluate", final)).reported().values()) == {"final"}
+    early = [{"checkpoints": ["chck_50K"], "suites": ["toy_grammar"]}]
+    assert load_configuration(changed("evaluate", early)).reported()["base"] == "chck_50K"
+    kept = [{"checkpoints": ["kept", "best"], "suites": ["toy_grammar"], "models": ["dpo_natural"]}]
+    assert load_configuration(changed("evaluate", kept)).scores() == [("dpo_natural", 0, "best", "toy_grammar")]

@@ -19,10 +19,12 @@ from babylogue.report.tables import COLUMNS, missing_table, read_table, scores_t
 
 VOID = {"meta", "link", "wbr", "br"}
 MODELS = [
-    {"run": "base", "method": "pretrain", "text": "triplets"},
-    {"run": "dpo_natural", "method": "dpo", "parent": "base", "parent_checkpoint": "final", "pairs": "natural"},
-    {"run": "ppo_bleu", "method": "ppo", "parent": "base", "parent_checkpoint": "final", "reward": "bleu"},
-]
+    {"run": "base", "method": "pretrain", "checkpoint": "final", "text": "triplets"},
+    {"run": "dpo_natural", "method": "dpo", "checkpoint": "final", "parent": "base", "parent_checkpoint": "final",
+     "pairs": "natural"},
+    {"run": "ppo_bleu", "method": "ppo", "checkpoint": "final", "parent": "base", "parent_checkpoint": "final",
+     "reward": "bleu"},
+]  # fmt: skip
 LOGS = {
     "base": pd.DataFrame(
         {
@@ -164,7 +166,7 @@ class Page(HTMLParser):
 
     def scores(self) -> dict[tuple[str, str], str]:
         """(suite, heading of the column) -> the text of the main table's cell."""
-        head, *rows = next(rows for caption, rows in self.tables.items() if caption.startswith("Scores of"))
+        head, *rows = next(rows for caption, rows in self.tables.items() if caption.startswith("Scores;"))
         names = [heading.split()[0] for heading in head]
         return {
             (cells[0].split()[0], name): cell for cells in rows for name, cell in zip(names, cells, strict=True)
@@ -217,12 +219,12 @@ def test_headline_and_pooled_seeds():
     assert headline(["odd"]) == "odd"
     values = (50.0, 54.0, 55.0, None)
     scores = table(*(row("base", "s", value, seed=seed) for seed, value in enumerate(values)))
-    cell = cells(scores)["base", "s", "all", "accuracy"]
+    cell = cells(scores, {"base": "final"})["base", "s", "all", "accuracy"]
     assert (cell.value, cell.range, cell.seeds) == (53.0, (50.0, 55.0), 4)
     # Standard error sqrt(7 / 3) of three seeds, Student's t with two degrees of freedom 4.303; items 2 either way.
     half = np.hypot(2, 4.3027 * np.sqrt(7 / 3))
     assert (cell.low, cell.high) == pytest.approx((53 - half, 53 + half), abs=1e-3)
-    one = cells(table(row("base", "s", 50.3)))["base", "s", "all", "accuracy"]
+    one = cells(table(row("base", "s", 50.3)), {"base": "final"})["base", "s", "all", "accuracy"]
     assert (one.low, one.high) == (50.3 - 2, 50.3 + 2)
 
 
@@ -231,7 +233,7 @@ def test_intervals_of_few_seeds_stay_within_what_the_metric_can_be():
         scores = table(
             *(row("base", "s", value, seed=seed, metric=metric) for seed, value in enumerate((0.5, 90.0)))
         )
-        cell = cells(scores)["base", "s", "all", metric]
+        cell = cells(scores, {"base": "final"})["base", "s", "all", metric]
         assert (cell.low, cell.high) == ends or metric == "partial_r2"
 
 

@@ -48,8 +48,11 @@ def test_scores_table_has_every_score_with_its_interval(finished, scores):
     config = yaml.safe_load(finished.read("config.yaml"))
     for grid in config["evaluate"]:
         for run in grid.get("models", MODELS):
-            made = [name for name in grid["checkpoints"] if name == "final" or run.startswith("base")]
-            for checkpoint in made:
+            pretrained = run.startswith("base")
+            kept = "final" if pretrained else "best"
+            for checkpoint in (kept if name == "kept" else name for name in grid["checkpoints"]):
+                if checkpoint != kept and not pretrained:
+                    continue
                 for suite in grid["suites"]:
                     value, low, high = headline(scores, run, suite, checkpoint)
                     assert 0 <= low < value < high <= 100
@@ -104,7 +107,8 @@ def test_models_stand_beside_the_baselines_of_every_dialogue_suite(finished, sco
     baselines = pd.read_csv(finished.folder / "results/report/baselines.csv")
     for suite in ("dialogue_words", "dialogue_tokens"):
         wanted = f"suite == '{suite}' and metric == 'accuracy_no_shared_token'"
-        models = scores.query(f"{wanted} and checkpoint == 'final'")
+        models = scores.query(f"{wanted} and checkpoint in ('final', 'best')")
+        models = models[(models["checkpoint"] == "final") == models["run"].str.startswith("base")]
         assert set(models["run"]) == set(MODELS)
         assert set(baselines.query(wanted)["n"]) == set(models["n"]) != {0}
     assert set(baselines["trained_on"]) == {"natural"}

@@ -40,12 +40,19 @@ class PretrainRow(PretrainSettings):
     method: Literal["pretrain"]
     """How the model is made."""
 
+    @property
+    def kept(self) -> str:
+        """The checkpoint that the model is judged by."""
+        return "final"
+
 
 class _Tuned(Settings):
     parent: str
     """The model that this one starts from: a row of `models` or of `published`."""
     parent_checkpoint: str = "final"
     """Which of the parent's checkpoints; of no account for a published model."""
+    kept: Literal["best", "final"] = "best"
+    """The checkpoint that the model is judged by: best on held-out pairs, or the last."""
 
     def checkpoint_names(self) -> list[str]:
         """The names under which the model's checkpoints are published."""
@@ -112,14 +119,18 @@ class Grid(Settings):
     suites: list[str] = Field(min_length=1)
     """Names of suites."""
     checkpoints: list[str] = Field(min_length=1)
-    """Names of checkpoints: final, best, chck_1M ..., or all; a model without one of them is left out there."""
+    """Names of checkpoints: final, best, chck_1M ...; kept, the one that each model is judged by (final of a
+    pre-trained one); or all. A model without one of them is left out there."""
     models: list[str] | None = None
     """Rows of `models`; null: all."""
 
     def checkpoints_of(self, row) -> list[str]:
         """The checkpoints of a row of `models` that are scored."""
         names = row.checkpoint_names()
-        return names if "all" in self.checkpoints else [name for name in self.checkpoints if name in names]
+        if "all" in self.checkpoints:
+            return names
+        wanted = [row.kept if name == "kept" else name for name in self.checkpoints]
+        return [name for name in dict.fromkeys(wanted) if name in names]
 
 
 class Configuration(Settings):
@@ -261,7 +272,9 @@ class Configuration(Settings):
                     raise ValueError(f"{key}.models: no model {name!r}; there are {', '.join(self.models)}")
             rows = [self.models[name] for name in grid.models or self.models]
             for checkpoint in grid.checkpoints:
-                if checkpoint != "all" and not any(checkpoint in row.checkpoint_names() for row in rows):
+                if checkpoint not in ("all", "kept") and not any(
+                    checkpoint in row.checkpoint_names() for row in rows
+                ):
                     raise ValueError(f"{key}.checkpoints: no model has a checkpoint {checkpoint!r}")
             for suite in grid.suites:
                 if not any(self._has_score(row, name, suite) for row in rows for name in grid.checkpoints_of(row)):
@@ -287,19 +300,34 @@ class Configuration(Settings):
                         wanted[run, seed, checkpoint, suite] = None
         return list(wanted)
 
+    def reported(self) -> dict[str, str]:
+        """Run -> the checkpoint that stands for it: the kept one if that is scored, else the first that is.
+
+        A model that is not scored at all has its kept one.
+        """
+        scored = {}
+        for run, _, checkpoint, _ in self.scores():
+            scored.setdefault(run, []).append(checkpoint)
+        found = {}
+        for run, row in self.models.items():
+            own = scored.get(run, [row.kept])
+            found[run] = row.kept if row.kept in own else "final" if "final" in own else own[0]
+        return found
+
     def contrasts(self) -> list[tuple[str, str, str, str]]:
         """(run, checkpoint, against, its checkpoint) of the models that are compared, each once.
 
-        Every model's `final` is compared with the checkpoint of the parent that it starts from, and with the
-        `final` of the first pre-trained row.
+        Every model, at the checkpoint that is reported, is compared with that of the parent that it starts from,
+        and with the first pre-trained row.
         """
+        reported = self.reported()
         reference = next((run for run, row in self.models.items() if isinstance(row, PretrainRow)), None)
         wanted = {}
         for run, row in self.models.items():
             if isinstance(row, _Tuned) and row.parent in self.models:
-                wanted[run, "final", row.parent, row.parent_checkpoint] = None
+                wanted[run, reported[run], row.parent, row.parent_checkpoint] = None
             if reference and run != reference:
-                wanted[run, "final", reference, "final"] = None
+                wanted[run, reported[run], reference, reported[reference]] = None
         return list(wanted)
 
 

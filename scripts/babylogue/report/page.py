@@ -22,7 +22,8 @@ class Results:
     """What the page shows."""
 
     models: Sequence[Mapping[str, Any]]
-    """Rows of the table of models: run, method, and where they have one parent, text, pairs, reward."""
+    """Rows of the table of models: run, method, checkpoint (the one that is shown), and where they have one
+    parent, text, pairs, reward."""
     seeds: Sequence[int]
     source: str
     """Source of the transcripts: toy or local."""
@@ -48,6 +49,11 @@ class Results:
     """The columns of sources.csv, as text."""
     missing: pd.DataFrame = field(default_factory=lambda: missing_table([]))
     """The columns of missing.csv, as text."""
+
+    @property
+    def checkpoints(self) -> dict[str, str]:
+        """Run -> the checkpoint that is shown."""
+        return {model["run"]: model["checkpoint"] for model in self.models}
 
 
 def render(results: Results) -> str:
@@ -155,7 +161,7 @@ class _SuiteTable:
 
 
 def _suite(results: Results, suite: str, own: pd.DataFrame) -> _SuiteTable:
-    found = cells(own)
+    found = cells(own, results.checkpoints)
     totals = own[own["group"] == "all"]
     metrics = list(dict.fromkeys(totals["metric"] if len(totals) else own["metric"]))
     metric = headline(metrics)
@@ -219,7 +225,7 @@ def _baselines(results: Results) -> _Baselines:
     for (name, reply_only), own in table.groupby(["baseline", "reply_only"], sort=False):
         found = {key: pool(row, key[1]) for key, row in own.groupby(["suite", "metric"])}
         rows.append((name, bool(reply_only), [found.get(column[:2]) for column in columns]))
-    scored = cells(results.scores)
+    scored = cells(results.scores, results.checkpoints)
     models = [
         (model["run"], [scored.get((model["run"], suite, "all", metric)) for suite, metric, *_ in columns])
         for model in results.models

@@ -1,6 +1,6 @@
 """Scores summed up for reading: the metric of a suite that stands in the main table, and seeds pooled."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,10 +43,10 @@ def pool(rows: pd.DataFrame, metric: str) -> Cell:
     return Cell(value, *(float(np.clip(end, *bounds(metric))) for end in ends), seeds, len(rows), items)
 
 
-def cells(scores: pd.DataFrame, checkpoint: str = "final") -> dict[tuple[str, str, str, str], Cell]:
-    """(run, suite, group, metric) -> cell, for one checkpoint."""
+def cells(scores: pd.DataFrame, checkpoints: Mapping[str, str]) -> dict[tuple[str, str, str, str], Cell]:
+    """(run, suite, group, metric) -> cell, each run at its checkpoint of `checkpoints`."""
     keys = ["run", "suite", "group", "metric"]
-    own = scores[scores["checkpoint"] == checkpoint]
+    own = scores[scores["checkpoint"] == scores["run"].map(checkpoints)]
     return {key: pool(rows, key[-1]) for key, rows in own.groupby(keys, sort=False)}
 
 
