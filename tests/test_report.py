@@ -322,7 +322,7 @@ def test_figures_have_words_and_follow_the_colours_of_the_page():
 
 def test_names_from_files_are_escaped():
     evil = "<script>alert(1)</script>"
-    models = [{"run": evil, "method": "pretrain", "text": evil}]
+    models = [{"run": evil, "method": "pretrain", "checkpoint": "final", "text": evil}]
     scores = table(
         row(evil, evil, 51.0, checkpoint="chck_50K", metric=evil),
         *(row(evil, evil, 52.0, group=group, metric=evil) for group in ("all", evil, "x")),
