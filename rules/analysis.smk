@@ -1,7 +1,7 @@
-"""What the scores say: differences between models, shallow baselines, learning curves.
+"""What the scores say: differences between models, shallow baselines, learning curves; what the pair sets are.
 
-Needs: scores and their items, the tuning pairs, the logs of pre-training.
-Makes: report/comparisons.csv, baselines.csv, trajectories.csv, trajectory_fits.csv.
+Needs: scores and their items, the tuning pairs, the cards of the pair sets, the logs of pre-training.
+Makes: report/comparisons.csv, baselines.csv, pair_cards.csv, trajectories.csv, trajectory_fits.csv.
 """
 
 PRETRAINED = [[run, seed] for run in rows(CONFIG.models, "method", "pretrain") for seed in CONFIG.seeds]
@@ -45,6 +45,21 @@ def tuning_pairs(suite):
 DIALOGUE = {suite: pairs for suite in REPORTED if suite.startswith("dialogue_") and (pairs := tuning_pairs(suite))}
 
 
+def sets_in_use():
+    """The pair sets that are trained, watched or scored on, those that they are made from, and all that PPO avoids."""
+    ppo = rows(CONFIG.models, "method", "ppo")
+    waiting = [row.pairs for row in rows(CONFIG.models, "method", "dpo").values()]
+    waiting += rows(CONFIG.pairs, "part", "tune") if ppo else []
+    waiting += [*DIALOGUE.values(), *(suite for suite in REPORTED if suite in CONFIG.pairs)]
+    found = set()
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting += getattr(CONFIG.pairs[name], "shares", ())
+        waiting += [base] if (base := getattr(CONFIG.pairs[name], "base", None)) else []
+    return [name for name in CONFIG.pairs if name in found]
+
+
 rule comparisons:
     input:
         [
@@ -80,6 +95,19 @@ rule baselines:
         pairs=list(DIALOGUE.values()),
     script:
         "../scripts/baselines.py"
+
+
+rule pair_cards:
+    input:
+        expand(f"{RESULTS}/pairs/{{pairs}}.card.json", pairs=sets_in_use()),
+    output:
+        f"{RESULTS}/report/pair_cards.csv",
+    log:
+        f"{RESULTS}/logs/pair_cards.log",
+    params:
+        code=code("pair_cards.py"),
+    script:
+        "../scripts/pair_cards.py"
 
 
 rule trajectories:

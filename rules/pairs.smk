@@ -2,11 +2,13 @@
 
 Needs: triplets, the tokenizer for sets that match in tokens, the teacher's replies for synthetic sets; for a set
 made elsewhere its file, or the Hub.
-Makes: pairs/{pairs}.parquet.
+Makes: pairs/{pairs}.parquet, {pairs}.filters.json (what the filters removed) and {pairs}.card.json (what is in the
+set). Nothing is trained on a card, so that one that changes reruns no model.
 """
 
 NATURAL = rows(CONFIG.pairs, "kind", "natural")
 SYNTHETIC = rows(CONFIG.pairs, "kind", "synthetic")
+SYNTAX = rows(CONFIG.pairs, "kind", "syntax")
 MIXED = rows(CONFIG.pairs, "kind", "mixed")
 GIVEN = rows(CONFIG.pairs, "kind", "given")
 
@@ -21,9 +23,9 @@ def pairs_settings(wildcards):
 
 
 def natural_inputs(wildcards):
-    """Triplets of the set's part, and the tokenizer where tokens are counted."""
+    """Triplets of the set's part, who belongs together, and the tokenizer where tokens are counted."""
     row = CONFIG.pairs[wildcards.pairs]
-    inputs = {"triplets": TRIPLETS[row.part]}
+    inputs = {"triplets": TRIPLETS[row.part], "split": f"{RESULTS}/corpus/split.parquet"}
     return inputs | ({"tokenizer": f"{RESULTS}/tokenizer"} if row.match == "tokens" else {})
 
 
@@ -31,6 +33,16 @@ def synthetic_inputs(wildcards):
     """The natural base set, and the replies to its prompts."""
     base = CONFIG.pairs[wildcards.pairs].base
     return {"natural": f"{RESULTS}/pairs/{base}.parquet", "replies": f"{RESULTS}/teacher/{base}.parquet"}
+
+
+def syntax_inputs(wildcards):
+    """Triplets of the part that the natural base set is of, who belongs together, and the base set."""
+    base = CONFIG.pairs[wildcards.pairs].base
+    return {
+        "triplets": TRIPLETS[CONFIG.pairs[base].part],
+        "split": f"{RESULTS}/corpus/split.parquet",
+        "natural": f"{RESULTS}/pairs/{base}.parquet",
+    }
 
 
 def mixed_inputs(wildcards):
@@ -48,7 +60,8 @@ rule natural_pairs:
     input:
         unpack(natural_inputs),
     output:
-        f"{RESULTS}/pairs/{{pairs}}.parquet",
+        pairs=f"{RESULTS}/pairs/{{pairs}}.parquet",
+        filters=f"{RESULTS}/pairs/{{pairs}}.filters.json",
     log:
         f"{RESULTS}/logs/pairs/{{pairs}}.log",
     benchmark:
@@ -68,7 +81,8 @@ rule synthetic_pairs:
     input:
         unpack(synthetic_inputs),
     output:
-        f"{RESULTS}/pairs/{{pairs}}.parquet",
+        pairs=f"{RESULTS}/pairs/{{pairs}}.parquet",
+        filters=f"{RESULTS}/pairs/{{pairs}}.filters.json",
     log:
         f"{RESULTS}/logs/pairs/{{pairs}}.log",
     benchmark:
@@ -82,11 +96,33 @@ rule synthetic_pairs:
         "../scripts/synthetic_pairs.py"
 
 
+rule syntax_pairs:
+    input:
+        unpack(syntax_inputs),
+    output:
+        pairs=f"{RESULTS}/pairs/{{pairs}}.parquet",
+        filters=f"{RESULTS}/pairs/{{pairs}}.filters.json",
+    log:
+        f"{RESULTS}/logs/pairs/{{pairs}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pairs/{{pairs}}.tsv"
+    wildcard_constraints:
+        pairs=one_of(SYNTAX),
+    resources:
+        mem_mb=4000,
+    params:
+        code=code("syntax_pairs.py"),
+        settings=pairs_settings,
+    script:
+        "../scripts/syntax_pairs.py"
+
+
 rule mixed_pairs:
     input:
         mixed_inputs,
     output:
-        f"{RESULTS}/pairs/{{pairs}}.parquet",
+        pairs=f"{RESULTS}/pairs/{{pairs}}.parquet",
+        filters=f"{RESULTS}/pairs/{{pairs}}.filters.json",
     log:
         f"{RESULTS}/logs/pairs/{{pairs}}.log",
     benchmark:
@@ -104,7 +140,8 @@ rule given_pairs:
     input:
         given_files,
     output:
-        f"{RESULTS}/pairs/{{pairs}}.parquet",
+        pairs=f"{RESULTS}/pairs/{{pairs}}.parquet",
+        filters=f"{RESULTS}/pairs/{{pairs}}.filters.json",
     log:
         f"{RESULTS}/logs/pairs/{{pairs}}.log",
     benchmark:
@@ -116,3 +153,25 @@ rule given_pairs:
         settings=pairs_settings,
     script:
         "../scripts/given_pairs.py"
+
+
+rule pair_card:
+    input:
+        **TRIPLETS,
+        pairs=f"{RESULTS}/pairs/{{pairs}}.parquet",
+        filters=f"{RESULTS}/pairs/{{pairs}}.filters.json",
+        split=f"{RESULTS}/corpus/split.parquet",
+        tokenizer=f"{RESULTS}/tokenizer",
+    output:
+        f"{RESULTS}/pairs/{{pairs}}.card.json",
+    log:
+        f"{RESULTS}/logs/pair_cards/{{pairs}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pair_cards/{{pairs}}.tsv"
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("pair_card.py"),
+        settings=pairs_settings,
+    script:
+        "../scripts/pair_card.py"

@@ -59,6 +59,7 @@ rule suite_sources:
 
 rule report:
     input:
+        pair_cards=f"{RESULTS}/report/pair_cards.csv",
         sources=f"{RESULTS}/report/sources.csv",
         missing=f"{RESULTS}/report/missing.csv",
         scores=f"{RESULTS}/report/scores.csv",

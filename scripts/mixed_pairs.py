@@ -13,8 +13,9 @@ from babylogue.preferences.settings import MixedPairs
 def main(job):
     settings = MixedPairs(**job.params.settings)
     sets = {name: pd.read_parquet(file) for name, file in zip(settings.shares, job.input, strict=True)}
-    pairs = mixed_pairs(sets, settings)
-    pairs.to_parquet(job.output[0])
+    pairs, filters = mixed_pairs(sets, settings)
+    pairs.to_parquet(job.output.pairs)
+    filters.write(job.output.filters)
     logger.info("%d pairs", len(pairs))
 
 

@@ -4,24 +4,22 @@ snakemake --cores 1 results/pairs/natural.parquet
 """
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from babylogue.logs import job_log, logger
+from babylogue.preferences.exchanges import COLUMNS
 from babylogue.preferences.natural import natural_pairs
 from babylogue.preferences.settings import NaturalPairs
+from babylogue.tokenizer.counting import token_counter
 
 
 def main(job):
-    counter = None
-    if "tokenizer" in job.input.keys():
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(job.input.tokenizer)
-
-        def counter(replies):
-            return [len(ids) for ids in tokenizer(replies, add_special_tokens=False)["input_ids"]]
-
-    pairs = natural_pairs(pd.read_parquet(job.input.triplets), NaturalPairs(**job.params.settings), counter)
-    pairs.to_parquet(job.output[0])
+    triplets = pq.read_table(job.input.triplets, columns=COLUMNS)
+    families = pd.read_parquet(job.input.split, columns=["transcript", "family"]).set_index("transcript")["family"]
+    counter = token_counter(job.input.tokenizer) if "tokenizer" in job.input.keys() else None
+    pairs, filters = natural_pairs(triplets, families, NaturalPairs(**job.params.settings), counter)
+    pairs.to_parquet(job.output.pairs)
+    filters.write(job.output.filters)
     logger.info("%d pairs of %d children", len(pairs), pairs["child"].nunique())
 
 

@@ -33,6 +33,7 @@ def main(job):
             logs=logs,
             descriptions=job.params.suites,
             sources=pd.read_csv(job.input.sources, dtype=str, keep_default_na=False),
+            pair_cards=read_table(job.input.pair_cards),
             missing=pd.read_csv(job.input.missing, dtype=str, keep_default_na=False),
         )
     )

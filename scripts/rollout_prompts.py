@@ -4,14 +4,16 @@ snakemake --cores 1 results/prompts/rollouts.parquet
 """
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from babylogue.logs import job_log
+from babylogue.preferences.exchanges import COLUMNS
 from babylogue.reinforcement.prompts import rollout_prompts
 
 
 def main(job):
     used = set().union(*(pd.read_parquet(pairs, columns=["prompt"])["prompt"] for pairs in job.input.pairs))
-    triplets = pd.read_parquet(job.input.triplets)
+    triplets = pq.read_table(job.input.triplets, columns=COLUMNS)
     prompts = rollout_prompts(triplets, used, count=job.params.prompts, seed=job.params.seed)
     prompts.to_parquet(job.output[0])
 

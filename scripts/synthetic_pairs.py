@@ -5,14 +5,17 @@ snakemake --cores 2 results/pairs/synthetic.parquet
 
 import pandas as pd
 
-from babylogue.logs import job_log
+from babylogue.logs import job_log, logger
 from babylogue.preferences.settings import SyntheticPairs
 from babylogue.preferences.synthetic import synthetic_pairs
 
 
 def main(job):
     natural, replies = pd.read_parquet(job.input.natural), pd.read_parquet(job.input.replies)
-    synthetic_pairs(natural, replies, SyntheticPairs(**job.params.settings)).to_parquet(job.output[0])
+    pairs, filters = synthetic_pairs(natural, replies, SyntheticPairs(**job.params.settings))
+    pairs.to_parquet(job.output.pairs)
+    filters.write(job.output.filters)
+    logger.info("%d pairs", len(pairs))
 
 
 if __name__ == "__main__":

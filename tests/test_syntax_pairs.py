@@ -83,7 +83,14 @@ def triplets(transcripts: int = 12) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-NATURAL = pd.DataFrame({"child": ["c0", "c1", "c2"], "part": ["heldout", "train", "heldout"]})
+NATURAL = pd.DataFrame({"family": ["c0", "c1", "c2"], "part": ["heldout", "train", "heldout"]})
+FAMILIES = pd.Series({f"t{number}": "c2" if number == 5 else f"c{number}" for number in range(12)})
+
+
+def build(settings: SyntaxPairs = SETTINGS) -> pd.DataFrame:
+    pairs, filters = syntax_pairs(triplets(), FAMILIES, NATURAL, settings)
+    assert filters.candidates - sum(filters.removed.values()) == len(pairs)
+    return pairs
 
 
 def test_sentences_are_those_of_adults_each_once():
@@ -98,8 +105,7 @@ def test_sentences_are_those_of_adults_each_once():
 
 
 def test_every_pair_is_a_sentence_and_its_own_violation():
-    source = triplets()
-    pairs = syntax_pairs(source, NATURAL, SETTINGS)
+    source, pairs = triplets(), build()
     assert pairs["violation"].value_counts().to_dict() == {"agreement": 4, "order": 4, "case": 4}
     turns = {turn for own in source["turns"] for turn in own}
     for pair in pairs.itertuples():
@@ -115,21 +121,22 @@ def test_every_pair_is_a_sentence_and_its_own_violation():
 
 
 def test_the_children_of_the_base_are_held_out():
-    pairs = syntax_pairs(triplets(), NATURAL, SETTINGS)
-    assert set(pairs.loc[pairs["part"] == "heldout", "child"]) <= {"c0", "c2"}
-    assert not set(pairs.loc[pairs["part"] == "train", "child"]) & {"c0", "c2"}
+    pairs = build()
+    pairs = build(SETTINGS.model_copy(update={"max_pairs": 60}))
+    assert set(pairs.loc[pairs["part"] == "heldout", "child"]) == {"c0", "c2", "c5"}  # c5 belongs to c2
+    assert not set(pairs.loc[pairs["part"] == "train", "child"]) & {"c0", "c2", "c5"}
     assert set(pairs["part"]) == {"train", "heldout"}
 
 
 def test_the_set_is_that_of_its_seed():
-    first, second = (syntax_pairs(triplets(), NATURAL, SETTINGS) for _ in range(2))
+    first, second = (build() for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
-    other = syntax_pairs(triplets(), NATURAL, SETTINGS.model_copy(update={"seed": 1}))
+    other = build(SETTINGS.model_copy(update={"seed": 1}))
     assert not first["rejected"].equals(other["rejected"])
 
 
 def test_only_the_violations_that_are_asked_for_and_no_more_than_there_are():
     asked = SyntaxPairs(kind="syntax", base="natural", violations=["case"], max_pairs=1000)
-    pairs = syntax_pairs(triplets(), NATURAL, asked)
+    pairs = build(asked)
     assert set(pairs["violation"]) == {"case"}
     assert len(pairs) == 25  # two of each of twelve children, and one

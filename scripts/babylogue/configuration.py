@@ -18,6 +18,7 @@ from .preferences.settings import (
     MixedPairs,
     NaturalPairs,
     PairSettings,
+    SyntaxPairs,
     SyntheticPairs,
 )
 from .reinforcement.rewards import REWARDS
@@ -200,12 +201,13 @@ class Configuration(Settings):
 
     def _check_pairs(self) -> None:
         for name, pairs in self.pairs.items():
-            if isinstance(pairs, SyntheticPairs) and not isinstance(self.pairs.get(pairs.base), NaturalPairs):
+            based = isinstance(pairs, SyntheticPairs | SyntaxPairs)
+            if based and not isinstance(self.pairs.get(pairs.base), NaturalPairs):
                 raise ValueError(f"pairs.{name}.base: no natural set {pairs.base!r}")
             if isinstance(pairs, MixedPairs):
                 for other in pairs.shares:
-                    if not isinstance(self.pairs.get(other), NaturalPairs | SyntheticPairs):
-                        raise ValueError(f"pairs.{name}.shares: no natural or synthetic set {other!r}")
+                    if not isinstance(self.pairs.get(other), NaturalPairs | SyntheticPairs | SyntaxPairs):
+                        raise ValueError(f"pairs.{name}.shares: no natural, synthetic or syntax set {other!r}")
                 if len(bases := {self._base(other) for other in pairs.shares}) > 1:
                     raise ValueError(
                         f"pairs.{name}.shares: {' and '.join(sorted(bases))} hold out different children; "
@@ -225,9 +227,9 @@ class Configuration(Settings):
             raise ValueError("pairs.rollouts: the name is taken by the prompts of PPO; choose another")
 
     def _base(self, name: str) -> str:
-        """The natural set that a natural, synthetic or mixed set is built on."""
+        """The natural set that a natural, synthetic, syntax or mixed set is built on."""
         pairs = self.pairs[name]
-        if isinstance(pairs, SyntheticPairs):
+        if isinstance(pairs, SyntheticPairs | SyntaxPairs):
             return pairs.base
         return self._base(next(iter(pairs.shares))) if isinstance(pairs, MixedPairs) else name
 

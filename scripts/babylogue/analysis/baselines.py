@@ -39,7 +39,7 @@ def evaluate(train_pairs: pd.DataFrame, test_pairs: pd.DataFrame, seed: int) -> 
         "length": (True, rule(_length, train, test)),
         "unigram": (True, compare(unigram(train), test)),
         "bigram": (True, compare(bigram(train), test)),
-        "reply_classifier": (True, logistic(_reply_words, train, test, seed)),
+        "reply_classifier": (True, logistic(reply_words, train, test, seed)),
         "token_sharing": (False, rule(_shares_no_token, train, test)),
         "question_mark": (False, rule(_question_marks_differ, train, test)),
         "pmi": (False, compare(pmi(train), test)),
@@ -151,7 +151,8 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(values)) if values else 0.0
 
 
-def _reply_words(example: Example) -> list[str]:
+def reply_words(example: Example) -> list[str]:
+    """The different tokens of the reply."""
     return sorted(set(example[1]))
 
 

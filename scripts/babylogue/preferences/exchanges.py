@@ -2,32 +2,36 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..dialogue import CHILD, count_words, terminator
 from ..transcripts.exchanges import CHILD_ROLES
 
+COLUMNS = ["transcript", "corpus", "child", "age_months", "speakers", "roles", "turns"]
+"""The columns of triplets that exchanges are found in."""
 
-def find_exchanges(triplets: pd.DataFrame) -> pd.DataFrame:
+
+def find_exchanges(triplets: pa.Table) -> pd.DataFrame:
     """Every adjacent caregiver turn and child reply: transcript, corpus, child, age_months, speaker, turn, reply.
 
     An exchange that stands in two sliding triplets counts once, in the order of its first.
+
+    Args:
+        triplets: the table of transcripts/triplets.py, its COLUMNS at least.
     """
-    tables = []
+    found = []
     for first in (0, 1):
-        speaker = triplets["speakers"].str[first]
-        follows = (
-            (triplets["speakers"].str[first + 1] == CHILD)
-            & (speaker != CHILD)
-            & ~triplets["roles"].str[first].isin(CHILD_ROLES)
-        )
-        tables.append(
-            triplets.loc[follows, ["transcript", "corpus", "child", "age_months"]].assign(
-                speaker=speaker[follows],
-                turn=triplets["turns"].str[first][follows],
-                reply=triplets["turns"].str[first + 1][follows],
-            )
-        )
-    exchanges = pd.concat(tables).sort_index(kind="stable")
+        speaker, replier = (pc.list_element(triplets["speakers"], place) for place in (first, first + 1))
+        role = pc.list_element(triplets["roles"], first)
+        caregiver = pc.invert(pc.or_(pc.equal(speaker, CHILD), pc.is_in(role, pa.array(CHILD_ROLES))))
+        rows = np.flatnonzero(pc.and_(pc.equal(replier, CHILD), caregiver))
+        own = triplets.take(rows)
+        exchanges = own.select(COLUMNS[:4]).append_column("speaker", speaker.take(rows)).to_pandas()
+        for name, place in (("turn", first), ("reply", first + 1)):
+            exchanges[name] = pc.list_element(own["turns"], place).to_pandas()
+        found.append(exchanges.set_index(rows))
+    exchanges = pd.concat(found).sort_index(kind="stable")
     return exchanges.drop_duplicates(["transcript", "turn", "reply"]).reset_index(drop=True)
 
 

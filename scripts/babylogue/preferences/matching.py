@@ -10,8 +10,7 @@ _ROUNDS = 30
 def draw_rejected(
     exchanges: np.ndarray,
     groups: list[Hashable],
-    replies: list[str],
-    allowed: Callable[[int, str], bool],
+    allowed: Callable[[int, int], bool],
     generator: np.random.Generator,
 ) -> np.ndarray:
     """For each of `exchanges` the index of the reply that is its rejected one, -1 where none was found.
@@ -22,10 +21,9 @@ def draw_rejected(
     reply alone learns nothing.
 
     Args:
-        exchanges: indices into groups and replies of those that draw from one another.
+        exchanges: indices into groups of those that draw from one another.
         groups: what must be equal.
-        replies: the true replies.
-        allowed: whether the reply may be rejected for the exchange of this index.
+        allowed: whether for the exchange of the first index the true reply of the second may be rejected.
 
     Returns:
         int64, in the order of `exchanges`. Those with an index are closed under it: their chosen and rejected
@@ -38,18 +36,17 @@ def draw_rejected(
     for indices in members.values():
         taken = generator.permutation(indices)
         at = dict(zip(indices, taken.tolist(), strict=True))
-        bad = [index for index in indices if not allowed(index, replies[at[index]])]
+        bad = [index for index in indices if not allowed(index, at[index])]
         for _ in range(_ROUNDS):
             if not bad:
                 break
             partners = generator.choice(indices, size=len(bad)).tolist()
             for index, other in zip(bad, partners, strict=True):
-                if allowed(index, replies[at[other]]) and (
-                    allowed(other, replies[at[index]]) or not allowed(other, replies[at[other]])
-                ):
+                if allowed(index, at[other]) and (allowed(other, at[index]) or not allowed(other, at[other])):
                     at[index], at[other] = at[other], at[index]
-            bad = [index for index in indices if not allowed(index, replies[at[index]])]
-        _take_out(at, bad, lambda index, at=at: allowed(index, replies[at[index]]))
+            # No swap takes from one that is served.
+            bad = [index for index in bad if not allowed(index, at[index])]
+        _take_out(at, bad, lambda index, at=at: allowed(index, at[index]))
         drawn.update(at)
     return np.array([drawn.get(index, -1) for index in exchanges.tolist()], dtype=np.int64)
 

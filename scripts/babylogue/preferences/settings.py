@@ -40,7 +40,13 @@ class SyntheticPairs(Settings):
     base: str
     """The natural set whose prompts and child replies are used."""
     form: Literal["chat", "raw"] = "chat"
-    """chat: brought to CHAT form, matched in words and terminator. raw: as published, matched in nothing."""
+    """chat: brought to CHAT form, matched in words and terminator. raw: as published, matched in nothing
+    and unfiltered but for empty replies."""
+    max_words: int = Field(10, ge=1)
+    """Longest chosen reply of the chat form, in lexical words."""
+    max_reply_share: float = Field(0.05, gt=0, le=1)
+    """Share of the prompts to which one reply, case apart, may be the chosen one in the chat form; further uses
+    are left out."""
     seed: int = 0
     """Seed of the drawing of rejected replies."""
 
@@ -72,14 +78,14 @@ class MixedPairs(Settings):
     kind: Literal["mixed"]
     """Which construction."""
     shares: dict[str, float]
-    """Pair set -> share; they add up to 1."""
+    """Pair set -> share; they add up to 1. A set with share 0 bounds the size alone."""
     seed: int = 0
     """Seed of the drawing."""
 
     @model_validator(mode="after")
     def _shares_add_up(self):
-        if abs(sum(self.shares.values()) - 1) > 1e-6 or min(self.shares.values()) <= 0:
-            raise ValueError("shares must be positive and add up to 1")
+        if abs(sum(self.shares.values()) - 1) > 1e-6 or min(self.shares.values()) < 0:
+            raise ValueError("shares must not be negative and add up to 1")
         return self
 
 

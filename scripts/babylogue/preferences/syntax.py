@@ -5,8 +5,7 @@ determiner or preposition and what it governs, and the case of a pronoun. The vi
 lists of words can make without a parser, so that hardly any comes out well-formed; what the corpus has as a turn
 is left out.
 
-pairs parquet: prompt, chosen, rejected (str, with tags), part (train | heldout), corpus, child, transcript (str),
-age_months (float), violation (agreement | order | case).
+pairs parquet: as of natural pairs, and violation (agreement | order | case).
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import pandas as pd
 
 from ..dialogue import CHILD, count_words, write_turn
 from ..transcripts.exchanges import CHILD_ROLES
+from .filters import Filters
 from .settings import VIOLATIONS, SyntaxPairs
 
 # Third person singular -> the other form.
@@ -112,33 +112,38 @@ def adult_sentences(triplets: pd.DataFrame, min_words: int) -> pd.DataFrame:
     return sentences[~sentences["turn"].str.casefold().duplicated()].reset_index(drop=True)
 
 
-def syntax_pairs(triplets: pd.DataFrame, natural: pd.DataFrame, settings: SyntaxPairs) -> pd.DataFrame:
-    """Build the set: every sentence once, every violation as often as there are sentences for it.
+def syntax_pairs(
+    triplets: pd.DataFrame, families: pd.Series, natural: pd.DataFrame, settings: SyntaxPairs
+) -> tuple[pd.DataFrame, Filters]:
+    """Build the set, every sentence once and every violation as often as there are sentences for it.
 
     Args:
         triplets: of the part of the corpus that the base set is of.
-        natural: the base set, whose held-out children are held out here too.
+        families: transcript -> family of its child.
+        natural: the base set, whose held-out families are held out here too.
     """
     sentences = adult_sentences(triplets, settings.min_words)
+    filters = Filters("sentences of adults", len(sentences))
     attested = set(sentences["turn"].str.casefold())
     sentences = sentences.sample(frac=1, random_state=settings.seed)
     generator = np.random.default_rng(settings.seed)
+    kinds = len(settings.violations)
     wanted = {
-        kind: settings.max_pairs * (number + 1) // len(settings.violations)
-        - settings.max_pairs * number // len(settings.violations)
+        kind: settings.max_pairs * (number + 1) // kinds - settings.max_pairs * number // kinds
         for number, kind in enumerate(settings.violations)
     }
-    rows = []
+    looked_at, rows = 0, []
     for index, turn in sentences["turn"].items():
-        found = {kind: made for kind in wanted if wanted[kind] and (made := _unattested(turn, kind, attested))}
-        if not found:
-            continue
-        # The kind that most is missing of, so that a rare one gets what it can.
-        kind = max(found, key=lambda own: wanted[own])
-        wanted[kind] -= 1
-        rows.append((index, kind, found[kind][generator.integers(len(found[kind]))]))
         if not any(wanted.values()):
             break
+        looked_at += 1
+        found = {kind: made for kind in wanted if wanted[kind] and (made := _unattested(turn, kind, attested))}
+        if found:
+            # The kind that most is missing of, so that a rare one gets what it can.
+            kind = max(found, key=lambda own: wanted[own])
+            wanted[kind] -= 1
+            rows.append((index, kind, found[kind][generator.integers(len(found[kind]))]))
+    filters.removed = {"no_violation": looked_at - len(rows), "not_needed": len(sentences) - looked_at}
     chosen = sentences.loc[[index for index, *_ in rows]]
     speakers = chosen["speaker"].tolist()
     pairs = pd.DataFrame(
@@ -147,12 +152,13 @@ def syntax_pairs(triplets: pd.DataFrame, natural: pd.DataFrame, settings: Syntax
             "chosen": [write_turn(*pair) for pair in zip(speakers, chosen["turn"], strict=True)],
             "rejected": [write_turn(*pair) for pair in zip(speakers, (made for *_, made in rows), strict=True)],
             "violation": [kind for _, kind, _ in rows],
+            "family": families.loc[chosen["transcript"]].to_numpy(),
         }
     )
     for name in ("corpus", "child", "transcript", "age_months"):
         pairs[name] = chosen[name].to_numpy()
-    heldout = natural.loc[natural["part"] == "heldout", "child"].unique()
-    return pairs.assign(part=np.where(pairs["child"].isin(heldout), "heldout", "train"))
+    heldout = natural.loc[natural["part"] == "heldout", "family"].unique()
+    return pairs.assign(part=np.where(pairs["family"].isin(heldout), "heldout", "train")), filters
 
 
 def _unattested(turn: str, kind: str, attested: set[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 
 import pandas as pd
+import pyarrow as pa
 
 from ..dialogue import CHILD, speaker_tag, write_turn
 from ..errors import UserError
@@ -12,7 +13,7 @@ from ..preferences.exchanges import find_exchanges
 MIN_TOKENS = 4  # the paper's, terminator included
 
 
-def rollout_prompts(triplets: pd.DataFrame, used: Collection[str], *, count: int, seed: int) -> pd.DataFrame:
+def rollout_prompts(triplets: pa.Table, used: Collection[str], *, count: int, seed: int) -> pd.DataFrame:
     """`count` different prompts in random order, one column `prompt`; fewer, with a warning, if there are fewer.
 
     Raises:

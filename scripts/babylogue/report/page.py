@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from .charts import Chart, Logs, dpo_charts, learning_curve, peak, ppo_charts, pretrain_charts
 from .summary import Cell, cells, chance, decimals, headline, pool, unit
-from .tables import missing_table, sources_table
+from .tables import missing_table, pair_cards_table, sources_table
 
 # Judges of the configuration that are there to try the chain, not to judge.
 SMALL_JUDGES = ("smollm2",)
@@ -49,6 +49,8 @@ class Results:
     """The columns of sources.csv, as text."""
     missing: pd.DataFrame = field(default_factory=lambda: missing_table([]))
     """The columns of missing.csv, as text."""
+    pair_cards: pd.DataFrame = field(default_factory=lambda: pair_cards_table([]))
+    """The columns of pair_cards.csv."""
 
     @property
     def checkpoints(self) -> dict[str, str]:
@@ -66,7 +68,7 @@ def render(results: Results) -> str:
         lstrip_blocks=True,
     )
     templates.filters |= {
-        function.__name__: function for function in (number, signed, interval, count, breakable, peak)
+        function.__name__: function for function in (number, signed, interval, count, breakable, peak, card_value)
     }
     templates.filters["svg"] = lambda chart: Markup(chart.svg)
     templates.tests["undefined_number"] = lambda value: not math.isfinite(value)
@@ -83,6 +85,8 @@ def render(results: Results) -> str:
         suites=suites,
         comparisons=_comparisons(results),
         baselines=_baselines(results),
+        pair_sets=list(dict.fromkeys(results.pair_cards["pairs"])),
+        pair_cards=_pair_cards(results.pair_cards),
         learning_curves=_learning_curves(results, suites),
         fits=_fits(results.fits, suites),
         pretraining=pretrain_charts(by_method["pretrain"]),
@@ -118,6 +122,14 @@ def count(value: float) -> str:
 def breakable(name: str) -> Markup:
     """A name that may wrap after its underscores, escaped."""
     return Markup("_<wbr>").join(name.split("_"))
+
+
+def card_value(row: pd.Series, quantity: str) -> str:
+    """A number of a card as text, with its interval if it has one."""
+    if quantity.endswith("_percent"):
+        ends = f" [{row['ci_low']:.1f}, {row['ci_high']:.1f}]" if math.isfinite(row["ci_low"]) else ""
+        return f"{row['value']:.1f}{ends}"
+    return signed(row["value"], "difference") if quantity.startswith("mean_difference") else count(row["value"])
 
 
 def _method(results: Results, run: str) -> str | None:
@@ -231,6 +243,19 @@ def _baselines(results: Results) -> _Baselines:
         for model in results.models
     ]
     return _Baselines(columns, rows, [(run, own) for run, own in models if any(own)])
+
+
+def _pair_cards(table: pd.DataFrame) -> list[tuple[str, list[tuple[str, list[pd.Series | None]]]]]:
+    """Section -> quantity -> its row of pair_cards.csv for each pair set, None where a set has no such number."""
+    sets = dict.fromkeys(table["pairs"])
+    sections = []
+    for section, own in table.groupby("section", sort=False):
+        rows = []
+        for quantity, numbers in own.groupby("quantity", sort=False):
+            found = {row["pairs"]: row for _, row in numbers.iterrows()}
+            rows.append((quantity, [found.get(name) for name in sets]))
+        sections.append((section, rows))
+    return sections
 
 
 def _fits(table: pd.DataFrame, suites: list[_SuiteTable]) -> list[pd.Series]:

@@ -6,6 +6,8 @@ sources.csv: SOURCE_COLUMNS, one row for each set of files of a suite; `from` is
 `files` and `expected` how many there are and how many their home has, `sha256` their digest, `pinned` that of the
 release that the suite was made with, `as_pinned` whether the two are the same, empty where none is pinned.
 missing.csv: MISSING_COLUMNS, one row for each suite that was asked for and could not be had.
+pair_cards.csv: CARD_COLUMNS, one row for each number of the card of a pair set (analysis/pair_cards.py);
+of filters the quantities are `candidates` and the names of the filters, with how many each removed.
 """
 
 import json
@@ -19,10 +21,11 @@ SOURCE_COLUMNS = [
     "sha256", "pinned", "as_pinned",
 ]  # fmt: skip
 MISSING_COLUMNS = ["suite", "reason", "home"]
+CARD_COLUMNS = ["pairs", "section", "quantity", "value", "ci_low", "ci_high"]
 # Names are texts, whatever they look like: a group may be called "null".
 _NAMES = {
     "run", "checkpoint", "against", "against_checkpoint", "suite", "group", "metric", "baseline", "trained_on",
-    "test", "note", "best", "not_worse",
+    "test", "note", "best", "not_worse", "pairs", "section", "quantity",
 }  # fmt: skip
 COLUMNS = ["run", "seed", "checkpoint", "suite", "group", "metric", "value", "ci_low", "ci_high", "n"]
 
@@ -56,6 +59,25 @@ def sources_table(origins: Iterable[dict]) -> pd.DataFrame:
 def missing_table(missing: Iterable[dict]) -> pd.DataFrame:
     """The rows of missing.csv."""
     return pd.DataFrame(missing, columns=MISSING_COLUMNS)
+
+
+def pair_cards_table(cards: Iterable[dict]) -> pd.DataFrame:
+    """The rows of pair_cards.csv, those that a set does not tell left out."""
+    rows = []
+    for card in cards:
+        sections = {name: card[name] for name in ("sizes", "filters", "length", "overlap", "balance", "children")}
+        sections["filters"] = {"candidates": card["filters"]["candidates"], **card["filters"]["removed"]}
+        rows += [
+            {"pairs": card["pairs"], "section": section, "quantity": quantity, "value": value}
+            for section, own in sections.items()
+            for quantity, value in (own or {}).items()
+            if value is not None
+        ]
+        if alone := card["reply_only"]:
+            interval = {name: alone[name] for name in ("ci_low", "ci_high")}
+            head = {"pairs": card["pairs"], "section": "reply_only", "quantity": "accuracy_percent"}
+            rows.append(head | {"value": alone["accuracy_percent"]} | interval)
+    return pd.DataFrame(rows, columns=CARD_COLUMNS)
 
 
 def read_table(path: str) -> pd.DataFrame:

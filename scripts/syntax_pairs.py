@@ -1,0 +1,29 @@
+"""Rule syntax_pairs: preference pairs of sentences and their violations of grammar.
+
+snakemake --cores 1 results/pairs/syntax.parquet
+"""
+
+import pandas as pd
+
+from babylogue.logs import job_log, logger
+from babylogue.preferences.exchanges import COLUMNS
+from babylogue.preferences.settings import SyntaxPairs
+from babylogue.preferences.syntax import syntax_pairs
+
+
+def main(job):
+    families = pd.read_parquet(job.input.split, columns=["transcript", "family"]).set_index("transcript")["family"]
+    pairs, filters = syntax_pairs(
+        pd.read_parquet(job.input.triplets, columns=COLUMNS),
+        families,
+        pd.read_parquet(job.input.natural),
+        SyntaxPairs(**job.params.settings),
+    )
+    pairs.to_parquet(job.output.pairs)
+    filters.write(job.output.filters)
+    logger.info("%d pairs", len(pairs))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0], f"pairs {snakemake.wildcards.pairs}"):
+        main(snakemake)
