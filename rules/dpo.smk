@@ -1,7 +1,7 @@
 """DPO, a rule for every row of the table of models that has the method.
 
 Needs: the parent's checkpoint, a pair set.
-Makes: models/{run}/seed{seed}/best/ and final/, settings.yaml, log.csv.
+Makes: models/{run}/seed{seed}/{checkpoint}/ for every checkpoint of the row, settings.yaml, log.csv.
 """
 
 for run, row in rows(CONFIG.models, "method", "dpo").items():
@@ -27,5 +27,7 @@ for run, row in rows(CONFIG.models, "method", "dpo").items():
             code=code("dpo.py"),
             settings=settings_of(row, "method", "parent", "parent_checkpoint", "kept"),
             run=run,
+            # No output: Snakemake deletes those of a job that was killed.
+            state=model_file(run, "state"),
         script:
             "../scripts/dpo.py"

@@ -3,13 +3,13 @@
 snakemake --cores 2 results/models/dpo_natural/seed0/best
 """
 
+import shutil
 from pathlib import Path
 
-import pandas as pd
-
 from babylogue.logs import job_log
+from babylogue.model.checkpoints import publish
 from babylogue.model.device import prepare_device
-from babylogue.preferences.dpo import train_dpo
+from babylogue.preferences.dpo import dpo_from_files
 from babylogue.preferences.settings import DPOSettings
 from babylogue.provenance import write_settings
 
@@ -17,8 +17,10 @@ from babylogue.provenance import write_settings
 def main(job):
     prepare_device(job.threads)
     settings, seed = DPOSettings(**job.params.settings), int(job.wildcards.seed)
-    pairs = pd.read_parquet(job.input.pairs)
-    log = train_dpo(Path(job.input.parent), pairs, settings, seed=seed, folder=lambda name: Path(job.output[name]))
+    parent, pairs, state = Path(job.input.parent), Path(job.input.pairs), Path(job.params.state)
+    log, checkpoints = dpo_from_files(parent, pairs, settings, seed=seed, state=state, code=job.params.code)
+    for name, folder in checkpoints.items():
+        publish(folder, Path(job.output[name]))
     log.to_csv(job.output.log, index=False)
     write_settings(
         job.output.settings,
@@ -28,6 +30,7 @@ def main(job):
         settings=settings,
         parent=job.input.parent,
     )
+    shutil.rmtree(state)
 
 
 if __name__ == "__main__":

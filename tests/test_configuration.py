@@ -39,6 +39,22 @@ def test_a_grid_of_all_checkpoints_has_those_of_each_model():
     ]
 
 
+def test_checkpoints_by_epoch_are_scored_like_others():
+    config = changed("models/dpo_natural/epochs", 3)
+    config["models"]["dpo_natural"] |= {"checkpoints": [1, 3], "patience": None}
+    config["models"]["after"] = config["models"]["dpo_natural"] | {
+        "parent": "dpo_natural", "parent_checkpoint": "epoch_3",
+    }  # fmt: skip
+    config["evaluate"] = [{"checkpoints": ["all"], "suites": ["blimp"], "models": ["dpo_natural", "dpo_mixed"]}]
+    loaded = load_configuration(config)
+    assert [(run, checkpoint) for run, _, checkpoint, _ in loaded.scores()] == [
+        *(("dpo_natural", name) for name in ("epoch_1", "epoch_3", "best", "final")),
+        *(("dpo_mixed", name) for name in ("best", "final")),
+    ]
+    assert loaded.models["dpo_natural"].patience is None
+    assert loaded.models["dpo_natural"].words_at() == {}
+
+
 def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre_trained():
     models = DEFAULT["models"] | {
         "after": {"method": "ppo", "parent": "dpo_natural", "parent_checkpoint": "best", "reward": "bleu"},
@@ -77,6 +93,19 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
         ("transcripts/talkbank", {"corpora": ["../x"]}, r"transcripts\.talkbank\.corpora\.0: '\.\./x' is neither"),
         ("pretrain/adult_share", 0.2, r"models\.base\.adult_share: needs adult_dialogue\.path"),
         ("pretrain/checkpoints", [50_000, 9_000_000], r"checkpoint 9,000,000 is beyond the budget of"),
+        ("dpo/checkpoints", [1, 2], r"^models\.dpo_natural: checkpoints: 2 is beyond the 1\.5 epochs of the run"),
+        (
+            "dpo/checkpoints",
+            [1, 1],
+            r"^models\.dpo_natural: checkpoints: epochs ascending, each once",
+        ),
+        ("dpo/checkpoints", [0.5], r"^dpo\.checkpoints\.0: .*integer"),
+        ("dpo/label_smoothing", 0.5, r"^dpo\.label_smoothing: .*less than 0\.5"),
+        (
+            "models/dpo_natural",
+            DEFAULT["models"]["dpo_natural"] | {"length_normalised": True, "label_smoothing": 0.1},
+            r"^models\.dpo_natural: label_smoothing: not with length_normalised",
+        ),
         ("split/shares", {"pretrain": 1.0}, r"^split: .*shares must name"),
         ("transcripts/source", "local", r"^transcripts: source 'local' needs `path`"),
         ("teacher/judge", "gpt", r"teacher\.judge: no row 'gpt' in published"),

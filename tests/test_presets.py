@@ -18,12 +18,16 @@ def with_data(project):
             path = data / source.path.replace("*", "one")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
+    pairs = data / "peer/dpo_natural_train.json"
+    pairs.parent.mkdir()
+    pairs.touch()
     return project
 
 
 # What is laid over another preset, and the rows of models that it adds.
 OVERLAYS = {
     "ablations.yaml": ("childes_small.yaml", {"base_wide"}),
+    "preferences.yaml": ("childes_small.yaml", {"base"}),
     "search_pretrain.yaml": ("childes_small.yaml", {"rate_5e-4", "rate_4e-3", "rate_2e-3_rows_32"}),
     "paper_scales.yaml": ("paper.yaml", {"base_350m", "base_1300m"}),
 }

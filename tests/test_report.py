@@ -33,7 +33,24 @@ LOGS = {
             "checkpoint": ["chck_50K best", None, "final"],
         }
     ),
-    "dpo_natural": pd.DataFrame({"step": [0, 10], "heldout_accuracy": [60.0, 64.0]}),
+    "dpo_natural": pd.DataFrame(
+        {
+            "step": [0, 10],
+            "epoch": [0.0, 0.5],
+            "train_accuracy": [61.0, 83.0],
+            "heldout_accuracy": [60.0, 64.0],
+            "train_loss": [0.6931, 0.41],
+            "heldout_loss": [0.6931, 0.6],
+            "train_reward_accuracy": [0.0, 91.0],
+            "heldout_reward_accuracy": [0.0, 70.0],
+            "train_reward_margin": [0.0, 0.9],
+            "heldout_reward_margin": [0.0, 0.25],
+            "train_reward_chosen": [0.0, 0.4],
+            "heldout_reward_chosen": [0.0, 0.05],
+            "train_reward_rejected": [0.0, -0.5],
+            "heldout_reward_rejected": [0.0, -0.2],
+        }
+    ),
     "ppo_bleu": pd.DataFrame(
         {"step": [0, 1], "reward_mean": [0.1, 0.2], "kl_full": [0.0, 0.4], "held_out_accuracy": [60.0, np.nan]}
     ),
@@ -313,11 +330,35 @@ def test_figures_have_words_and_follow_the_colours_of_the_page():
     text = default_page()
     page = Page(text)
     labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
-    assert len(labels) == text.count("<figure>") == text.count("<figcaption>") == 6
+    assert len(labels) == text.count("<figure>") == text.count("<figcaption>") == 8
     assert any("base: 51.3 at 50K words, 57.1 at 100K words." in label for label in labels)
     figures = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
     assert not any("#0b0" in figure or "<style" in figure for figure in figures)
     assert "var(--series-1)" in figures[0] and "chance" in figures[0] and "word_crosses" in figures[0]
+
+
+def test_dpo_is_shown_on_training_and_on_held_out_pairs():
+    page = Page(default_page())
+    rows = next(rows for caption, rows in page.tables.items() if caption.startswith("Evaluations during DPO"))
+    minus = "\N{MINUS SIGN}"
+    assert rows[0][3:5] == ["Accuracy, % training pairs", "Accuracy, % held-out pairs"]
+    assert rows[1][:5] == ["dpo_natural seed 0", "0", "0.00", "61.00", "60.00"]
+    assert rows[2][3:] == [
+        "83.00", "64.00", "91.00", "70.00", "0.90", "0.25", "0.40", "0.05", f"{minus}0.50", f"{minus}0.20",
+        "0.41", "0.60",
+    ]  # fmt: skip
+    labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
+    (accuracy,) = (label for label in labels if label.startswith("Training and held-out accuracy of dpo_natural"))
+    assert "training pairs: 61.00 at step 0, 83.00 at step 10. held-out pairs: 60.00 at step 0, 64.00" in accuracy
+    (rewards,) = (label for label in labels if label.startswith("Rewards of dpo_natural"))
+    assert "rejected, held-out pairs: 0.00 at step 0, -0.20 at step 10." in rewards
+
+
+def test_checkpoints_by_epoch_are_on_no_curve():
+    scores = table(*(row("dpo_natural", "toy_grammar", 60.0, checkpoint=name) for name in ("epoch_1", "final")))
+    assert trajectories(scores, {("base", 0): 100_010}).empty
+    assert np.isnan(checkpoint_words("epoch_1"))
+    assert Page(page_of(scores)).scores()["toy_grammar", "dpo_natural"] == "60.0 [58.0, 62.0]"
 
 
 def test_names_from_files_are_escaped():

@@ -186,8 +186,8 @@ def test_comment_and_docstring_rerun_nothing(edited):
         ),
         (
             "preferences/dpo.py",
-            "import tempfile",
-            "import tempfile\nBEHAVIOUR = 1",
+            "import torch\n",
+            "import torch\n\nBEHAVIOUR = 1\n",
             {"score"} | {f"dpo_{run}" for run in MODELS if run.startswith("dpo_")},
             {run for run in MODELS if run.startswith("dpo_")},
         ),

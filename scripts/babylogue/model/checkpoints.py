@@ -12,6 +12,7 @@ from ..errors import UserError
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OS_ERROR = re.compile(r"os error (\d+)")  # as safetensors and tokenizers, which are Rust, put it
+_CUT_SHORT = re.compile(r"inline_container.* unexpected pos")  # as torch.save does, without saying why
 
 
 @contextmanager
@@ -22,11 +23,10 @@ def no_space_is_a_user_error(folder: Path) -> Iterator[None]:
     except Exception as error:
         told = _OS_ERROR.search(str(error))
         code = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
-        if code not in _NO_SPACE:
+        if code not in _NO_SPACE and not _CUT_SHORT.search(str(error)):
             raise
-        raise UserError(
-            f"{folder}: {os.strerror(code)}; free some space and run the same command again"
-        ) from error
+        what = os.strerror(code) if code in _NO_SPACE else "a file was cut short"
+        raise UserError(f"{folder}: {what}; free some space and run the same command again") from error
 
 
 def save_model(model, tokenizer, folder: Path) -> None:

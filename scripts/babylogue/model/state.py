@@ -1,12 +1,15 @@
 """Training state on disk: what a killed training goes on from.
 
-A folder holds made_with.json (settings, seed, inputs, code), the two newest states as {step}.pt with the sha256 of
-each beside it, and whatever else the training keeps there until it is finished.
+A folder holds made_with.json (settings, seed, inputs, code), the two newest states with the sha256 of each beside
+it, and whatever else the training keeps there until it is finished. A state is a file {step}.pt, or a folder that
+the training writes itself.
 """
 
 import hashlib
 import json
 import os
+import re
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -25,17 +28,19 @@ _KEPT = 2  # so that a torn one has one before it
 class TrainingState:
     """The states of one training."""
 
-    def __init__(self, folder: Path, made_with: dict[str, Any], every_s: float = 300.0):
+    def __init__(self, folder: Path, made_with: dict[str, Any], every_s: float = 300.0, name: str = "{}.pt"):
         """Open the folder, or make it.
 
         Args:
             every_s: how often a state is due, in s.
             made_with: what the result depends on, as plain values under names that a user knows; nested.
+            name: what a state is called, {} standing for its step.
 
         Raises:
             UserError: the folder's states were made with something else.
         """
         self.folder = Path(folder)
+        self._name = name
         self._every_s, self._saved_at = every_s, time.monotonic()
         wanted = _flat(json.loads(json.dumps(made_with)))
         known = self.folder / "made_with.json"
@@ -77,40 +82,72 @@ class TrainingState:
                     opened.flush()
                     os.fsync(opened.fileno())
                 partial.rename(file)
-                _write_at_once(file.with_suffix(".sha256"), hashed.digest.hexdigest())
+                self._seal(step, hashed.digest.hexdigest())
             except BaseException:
                 partial.unlink(missing_ok=True)
                 raise
-        self._saved_at = time.monotonic()
-        for old in self._steps()[:-_KEPT]:
-            for suffix in (".sha256", ".pt"):
-                self._file(old).with_suffix(suffix).unlink(missing_ok=True)
+
+    def saved(self, step: int) -> None:
+        """Take what the training wrote as the state after `step` for whole, and forget all but the one before.
+
+        Raises:
+            UserError: the disk is full.
+        """
+        with no_space_is_a_user_error(self.folder):
+            self._seal(step, _digest(self._file(step)))
 
     def load(self) -> dict[str, Any] | None:
-        """The newest state that is whole, on the CPU; None if there is none."""
+        """What the newest file that is whole holds, on the CPU; None if there is none."""
+        file = self.newest()
+        return None if file is None else torch.load(file, map_location="cpu", weights_only=True)
+
+    def newest(self) -> Path | None:
+        """The newest state that is whole; None if there is none."""
         for step in reversed(self._steps()):
             file = self._file(step)
-            with file.open("rb") as opened:
-                digest = hashlib.file_digest(opened, "sha256").hexdigest()
             with suppress(FileNotFoundError):
-                if file.with_suffix(".sha256").read_text() == digest:
-                    return torch.load(file, map_location="cpu", weights_only=True)
+                if _sum_of(file).read_text() == _digest(file):
+                    return file
             logger.warning("%s is damaged; going back to what is before it", file)
         return None
 
+    def _seal(self, step: int, digest: str) -> None:
+        _write_at_once(_sum_of(self._file(step)), digest)
+        self._saved_at = time.monotonic()
+        for old in map(self._file, self._steps()[:-_KEPT]):
+            _sum_of(old).unlink(missing_ok=True)
+            if old.is_dir():
+                shutil.rmtree(old)
+            else:
+                old.unlink(missing_ok=True)
+
     def _file(self, step: int) -> Path:
-        return self.folder / f"{step}.pt"
+        return self.folder / self._name.format(step)
 
     def _steps(self) -> list[int]:
-        return sorted(int(file.stem) for file in self.folder.glob("*.pt"))
+        named = re.compile(re.escape(self._name).replace(r"\{\}", r"(\d+)"))
+        return sorted(int(found[1]) for file in self.folder.iterdir() if (found := named.fullmatch(file.name)))
 
 
-def content_digest(*files: Path) -> str:
-    """One sha256 for the content of files."""
+def _sum_of(file: Path) -> Path:
+    return file.with_suffix(".sha256")
+
+
+def _digest(path: Path) -> str:
+    """The sha256 of a file, or one for all files of a folder."""
+    if path.is_dir():
+        return content_digest(path)
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def content_digest(*paths: Path) -> str:
+    """One sha256 for the content of files, and of all those of folders, however deep."""
     whole = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as opened:
-            whole.update(hashlib.file_digest(opened, "sha256").digest())
+    for path in paths:
+        for file in sorted(own for own in path.rglob("*") if own.is_file()) if path.is_dir() else [path]:
+            with file.open("rb") as opened:
+                whole.update(hashlib.file_digest(opened, "sha256").digest())
     return whole.hexdigest()
 
 

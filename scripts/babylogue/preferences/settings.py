@@ -136,7 +136,36 @@ class DPOSettings(Settings):
     """Pairs in a step of the optimiser."""
     evaluations: int = Field(6, gt=0)
     """Evaluations on held-out pairs spread over the run; `best` is the model at the most accurate one."""
-    patience: int = Field(3, gt=0)
-    """Evaluations without a gain in accuracy after which the run stops."""
+    patience: int | None = Field(3, gt=0)
+    """Evaluations without a gain in accuracy after which the run stops; null: it never does."""
+    checkpoints: list[Annotated[int, Field(gt=0)]] = []
+    """Epochs after which a checkpoint is kept, as `epoch_1`, `epoch_2` ...; ascending."""
     warmup_share: float = Field(0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises linearly."""
+    length_normalised: bool = False
+    """Whether the loss takes log-probabilities a token (trl's sigmoid_norm) in place of a reply's sum."""
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    """Probability that a pair is the wrong way round (robust DPO, Chowdhury et al. 2024)."""
+    sft_weight: float = Field(0.0, ge=0)
+    """Weight of the chosen replies' negative log-likelihood a token, added to the loss."""
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        if self.checkpoints != sorted(set(self.checkpoints)):
+            raise ValueError(f"checkpoints: epochs ascending, each once, not {self.checkpoints}")
+        if self.checkpoints and self.checkpoints[-1] > self.epochs:
+            raise ValueError(
+                f"checkpoints: {self.checkpoints[-1]} is beyond the {self.epochs:g} epochs of the run"
+            )
+        if self.length_normalised and self.label_smoothing:
+            raise ValueError("label_smoothing: not with length_normalised, trl has no loss with both; drop one")
+        return self
+
+    def checkpoint_names(self) -> list[str]:
+        """The names under which the model's checkpoints are published."""
+        return [*map(epoch_name, self.checkpoints), "best", "final"]
+
+
+def epoch_name(epoch: int) -> str:
+    """The name of the checkpoint after an epoch, counted from 1."""
+    return f"epoch_{epoch}"

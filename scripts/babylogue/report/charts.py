@@ -11,6 +11,16 @@ from .figures import Line, line_chart, short_count
 from .summary import Cell, chance, decimals, pool, unit
 
 _STEP = ("step", "step")
+DPO_PARTS = {"train": "training pairs", "heldout": "held-out pairs"}
+DPO_COLUMNS = {
+    "accuracy": "accuracy, %",
+    "reward_accuracy": "reward accuracy, %",
+    "reward_margin": "margin, nats",
+    "reward_chosen": "chosen, nats",
+    "reward_rejected": "rejected, nats",
+    "loss": "loss, nats",
+}
+"""What a DPO log has of each part, and how it is called."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +164,8 @@ def _checkpoint_losses(logs: Logs) -> list[tuple[str, int, Cell]]:
 
 
 def dpo_charts(logs: Logs) -> list[Chart]:
-    """Accuracy on held-out pairs while tuning."""
-    chart = log_chart(
+    """Accuracy on held-out pairs of all models together; of each, training against held-out pairs, and rewards."""
+    together = log_chart(
         "dpo-accuracy",
         "Held-out accuracy during DPO",
         "Share of held-out pairs of the model's own pair set on which the chosen reply is more probable; the "
@@ -164,7 +174,49 @@ def dpo_charts(logs: Logs) -> list[Chart]:
         _STEP,
         ("heldout_accuracy", "accuracy, %"),
     )
-    return [chart] if chart else []
+    charts = [together]
+    for number, run in enumerate(dict.fromkeys(run for run, _ in logs)):
+        own = {key: log for key, log in logs.items() if key[0] == run}
+        charts += [
+            _columns_chart(
+                f"dpo-parts-{number}",
+                f"Training and held-out accuracy of {run}",
+                "A sample of the training pairs as large as the held-out set; where only the training pairs gain, "
+                "the model memorises.",
+                own,
+                {f"{part}_accuracy": text for part, text in DPO_PARTS.items()},
+                "accuracy, %",
+            ),
+            _columns_chart(
+                f"dpo-rewards-{number}",
+                f"Rewards of {run}",
+                "Mean of beta times the gain in a reply's log-probability over the parent's.",
+                own,
+                {
+                    f"{part}_reward_{reply}": f"{reply}, {text}"
+                    for reply in ("chosen", "rejected")
+                    for part, text in DPO_PARTS.items()
+                },
+                "reward, nats",
+            ),
+        ]
+    return [chart for chart in charts if chart]
+
+
+def _columns_chart(
+    name: str, title: str, caption: str, logs: Logs, columns: Mapping[str, str], y_label: str
+) -> Chart | None:
+    """Columns of one model's logs over steps, one line a column and seed; None if no log has one of them."""
+    lines = [
+        Line(label, *log[["step", column]].dropna().to_numpy(dtype=float).T, style=style)
+        for style, (column, label) in enumerate(columns.items())
+        for log in logs.values()
+        if column in log
+    ]
+    if not lines:
+        return None
+    alt = " ".join(_ends(line, "reward", lambda at: f"step {short_count(at)}") for line in lines)
+    return Chart(line_chart(name, lines, x_label="step", y_label=y_label, alt=f"{title}. {alt}"), title, caption)
 
 
 def ppo_charts(logs: Logs) -> list[Chart]:

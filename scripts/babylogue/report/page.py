@@ -9,7 +9,17 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .charts import Chart, Logs, dpo_charts, learning_curve, peak, ppo_charts, pretrain_charts
+from .charts import (
+    DPO_COLUMNS,
+    DPO_PARTS,
+    Chart,
+    Logs,
+    dpo_charts,
+    learning_curve,
+    peak,
+    ppo_charts,
+    pretrain_charts,
+)
 from .summary import Cell, cells, chance, decimals, headline, pool, unit
 from .tables import missing_table, pair_cards_table, sources_table
 
@@ -91,6 +101,8 @@ def render(results: Results) -> str:
         fits=_fits(results.fits, suites),
         pretraining=pretrain_charts(by_method["pretrain"]),
         tuning=[*dpo_charts(by_method["dpo"]), *ppo_charts(by_method["ppo"])],
+        evaluations=_evaluations(by_method["dpo"]),
+        evaluated=[(quantity, part) for quantity in DPO_COLUMNS.values() for part in DPO_PARTS.values()],
     )
 
 
@@ -143,6 +155,17 @@ def _words(logs: Logs) -> dict[str, int]:
         if len(log):
             words[run] = max(words.get(run, 0), int(log["words"].iloc[-1]))
     return words
+
+
+def _evaluations(logs: Logs) -> list[tuple[str, int, pd.Series, list[float]]]:
+    """Run, seed, row of the log and the numbers of the table for every evaluation during DPO."""
+    columns = [f"{part}_{name}" for name in DPO_COLUMNS for part in DPO_PARTS]
+    return [
+        (*key, row, row[columns].tolist())
+        for key, log in logs.items()
+        if set(columns) <= set(log)
+        for _, row in log.iterrows()
+    ]
 
 
 @dataclass(frozen=True)
