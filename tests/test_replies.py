@@ -5,14 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from babylogue.errors import UserError
 from babylogue.teacher import server as server_module
@@ -22,6 +25,7 @@ from babylogue.teacher.lm import TeacherModel
 from babylogue.teacher.prompts import encoded_exchange
 from babylogue.teacher.replies import Writer, replies
 from babylogue.teacher.settings import RemoteModel, RepliesSettings
+from babylogue.teacher.vllm_engine import VllmEngine
 from babylogue.teacher.writers import folder_writer, server_writer
 from completion_server import KEY, MODEL, CompletionServer, late, says, status
 from tiny_teacher import save_tiny_teacher
@@ -201,6 +205,53 @@ def test_a_writer_is_known_by_its_content(tmp_path):
     (tmp_path / "two/model.safetensors").write_bytes(b"other weights")
     assert folder_writer(tmp_path / "two", "transformers", "cpu").depends_on != one
     assert folder_writer(tmp_path / "one", "transformers", "cuda").depends_on != one
+
+
+# vLLM, by a stand-in with the part of its interface that is used
+
+
+class StandIn:
+    """`vllm.LLM` over transformers: greedy replies, prompt log-probabilities by position and token."""
+
+    def __init__(self, model: str, dtype: str, max_model_len: int):
+        self._model = AutoModelForCausalLM.from_pretrained(model).eval()
+        self._tokenizer = AutoTokenizer.from_pretrained(model)
+
+    def get_tokenizer(self):
+        return self._tokenizer
+
+    @torch.inference_mode()
+    def generate(self, prompts, params, use_tqdm):
+        each = params if isinstance(params, list) else [params] * len(prompts)
+        return [self._answer(prompt["prompt_token_ids"], own) for prompt, own in zip(prompts, each, strict=True)]
+
+    def _answer(self, ids, params):
+        told = self._model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        values = [None] + [
+            {ids[i]: SimpleNamespace(logprob=float(told[i - 1, ids[i]]))} for i in range(1, len(ids))
+        ]
+        drawn, text = list(ids), ""
+        while len(drawn) < len(ids) + params.max_tokens and "\n" not in text:
+            drawn.append(int(self._model(torch.tensor([drawn])).logits[0, -1].argmax()))
+            text = self._tokenizer.decode(drawn[len(ids) :])
+        return SimpleNamespace(prompt_logprobs=values, outputs=[SimpleNamespace(text=text.split("\n")[0])])
+
+
+def test_vllm_is_asked_as_the_model_on_this_machine(folder, monkeypatch):
+    stand_in = SimpleNamespace(LLM=StandIn, SamplingParams=SimpleNamespace, TokensPrompt=dict)
+    monkeypatch.setitem(sys.modules, "vllm", stand_in)
+    keys = [(prompt, 0) for prompt in PROMPTS]
+    tables = list(VllmEngine(folder).write(keys, SETTINGS.model_copy(update={"batch_size": 3})))
+    assert [len(table) for table in tables] == [3, 1]
+    table = pd.concat(tables)
+    assert list(table.columns) == COLUMNS
+    teacher = TeacherModel(folder, device="cpu")
+    greedy = pd.concat(teacher.write(keys, SETTINGS.model_copy(update={"temperature": 0.01})))
+    expected = greedy.set_index("prompt").loc[PROMPTS]
+    assert table["reply"].tolist() == expected["reply"].tolist()
+    sums, tokens = teacher.log_probabilities(PROMPTS, table["reply"])
+    np.testing.assert_allclose(table["log_probability"], sums, atol=1e-4)
+    assert table["tokens"].tolist() == tokens.tolist()
 
 
 # A server
