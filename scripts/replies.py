@@ -7,18 +7,25 @@ import pandas as pd
 
 from babylogue.logs import job_log
 from babylogue.model.device import prepare_device
-from babylogue.teacher.lm import TeacherModel
-from babylogue.teacher.settings import RepliesSettings
+from babylogue.teacher.replies import replies
+from babylogue.teacher.settings import RemoteModel, RepliesSettings
+from babylogue.teacher.writers import folder_writer, server_writer
+
+
+def writer_of(job):
+    """What writes, as the rule says it."""
+    params = job.params
+    if params.server:
+        return server_writer(params.writer, RemoteModel(**params.server))
+    return folder_writer(job.input.model, params.engine, str(prepare_device(job.threads)))
 
 
 def main(job):
-    device = prepare_device(job.threads)
     asked = dict(job.params.settings)
     count = asked.pop("prompts")
-    settings = RepliesSettings(**asked)
     prompts = pd.read_parquet(job.input.prompts, columns=["prompt"])["prompt"].drop_duplicates().head(count)
-    teacher = TeacherModel(job.input.model, settings.batch_size, str(device))
-    teacher.replies(prompts.tolist(), settings).to_parquet(job.output[0])
+    table = replies(writer_of(job), prompts.tolist(), RepliesSettings(**asked), job.params.cache)
+    table.to_parquet(job.output[0])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ COMMIT = "1" * 40
 
 
 class Hub(ThreadingHTTPServer):
-    """`files[repository, branch]` of models, `datasets[repository]`: path -> bytes; `gated` ones want TOKEN."""
+    """`files[repository, branch]` of models, `datasets[repository]`: path -> bytes.
+
+    What is `gated`, a model or a dataset, wants TOKEN.
+    """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -81,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
                     return self._json(200, blobs)
                 siblings = [{"rfilename": path} for path in files]
                 return self._json(200, {"id": f"{owner}/{name}", "sha": COMMIT, "siblings": siblings})
+            case ["api", "models", owner, name, "auth-check"] if f"{owner}/{name}" in self.server.gated:
+                return self._send(200, b"", "text/plain", {}) if self._let_in(f"{owner}/{name}") else None
             case ["datasets", owner, name, "resolve", _, *path] if f"{owner}/{name}" in self.server.datasets:
                 return self._file(f"{owner}/{name}", "/".join(path))
         return self._send(404, b"", "text/plain", {"X-Error-Code": "RepoNotFound"})
@@ -88,15 +93,22 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def _file(self, name: str, path: str) -> None:
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if name in self.server.gated and token != TOKEN:
-            code = 403 if token in self.server.read_only else 401
-            return self._json(code, {"error": "Access to dataset is restricted"}, {"X-Error-Code": "GatedRepo"})
+        if not self._let_in(name):
+            return None
         content = self.server.datasets[name].get(path)
         if content is None:
             return self._send(404, b"", "text/plain", {"X-Error-Code": "EntryNotFound"})
         headers = {"ETag": _blob(content)["oid"], "Accept-Ranges": "bytes"}
         return self._send(200, content, "application/octet-stream", headers)
+
+    def _let_in(self, name: str) -> bool:
+        """Whether the asker may read the repository; one who may not has got his answer."""
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if name not in self.server.gated or token == TOKEN:
+            return True
+        code = 403 if token in self.server.read_only else 401
+        self._json(code, {"error": "Access is restricted"}, {"X-Error-Code": "GatedRepo"})
+        return False
 
     def _json(self, status: int, content: dict | list, headers: dict[str, str] | None = None) -> None:
         self._send(status, json.dumps(content).encode(), "application/json", headers or {})

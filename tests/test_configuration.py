@@ -12,11 +12,13 @@ from babylogue.errors import UserError
 from conftest import PROJECT
 
 DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text())
+SERVER = {"remote": {"url": "http://localhost:8000/v1", "model": "meta-llama/Llama-3.2-3B"}}
 
 
 def changed(path, value):
     """The default configuration with one value changed."""
     config = copy.deepcopy(DEFAULT)
+    config["published"]["far"] = copy.deepcopy(SERVER)
     *inner, last = path.split("/")
     at = config
     for key in inner:
@@ -109,6 +111,10 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
         ("split/shares", {"pretrain": 1.0}, r"^split: .*shares must name"),
         ("transcripts/source", "local", r"^transcripts: source 'local' needs `path`"),
         ("teacher/judge", "gpt", r"teacher\.judge: no row 'gpt' in published"),
+        ("teacher/embedder", "far", r"teacher\.embedder: far is a server, which can be the writer alone"),
+        ("models/dpo_natural/parent", "far", r"models\.dpo_natural\.parent: far is a server"),
+        ("teacher/writer", "far", r"models\.ppo_confidence\.reward: confidence asks .* and far is a server"),
+        ("published/far/remote/url", "far:80/v1", r"published\.far\.remote\.url: 'far:80/v1' is no plain URL"),
         ("published/smollm2/sha256", None, r"^published\.smollm2: .*needs sha256"),
         ("pairs/mixed/shares", {"natural": 0.9}, r"pairs\.mixed: shares must"),
         ("seeds", [], r"^seeds: "),

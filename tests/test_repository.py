@@ -13,8 +13,8 @@ from conftest import PROJECT
 LIBRARY = PROJECT / "scripts/babylogue"
 # Who may import whom: a package imports from those before it.
 LAYERS = [
-    "errors", "settings", "logs", "network", "dialogue", "transcripts", "tokenizer", "model", "scoring", "teacher",
-    "preferences", "reinforcement", "suites", "analysis", "report", "hub", "provenance", "fingerprint",
+    "errors", "settings", "fingerprint", "logs", "network", "dialogue", "transcripts", "tokenizer", "model",
+    "scoring", "teacher", "preferences", "reinforcement", "suites", "analysis", "report", "hub", "provenance",
     "configuration",
 ]  # fmt: skip
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")

@@ -71,7 +71,8 @@ def test_confidence_is_length_normalised_unless_summed(monkeypatch):
 def test_the_teachers_best_reply_has_the_highest_confidence(tmp_path):
     save_tiny_teacher(tmp_path)
     teacher = TeacherModel(tmp_path, device="cpu")
-    table = teacher.replies([WHAT, WHERE], RepliesSettings(samples=5, temperature=1.0, top_p=0.9))
+    keys = [(prompt, sample) for prompt in (WHAT, WHERE) for sample in range(5)]
+    table = pd.concat(teacher.write(keys, RepliesSettings(temperature=1.0, top_p=0.9)))
     reward = build_reward("confidence", RewardInputs(references=table, teacher=tmp_path, device="cpu"))
     table["normalised"] = table["log_probability"] / table["tokens"]
     table = table[table["reply"].str.contains("[a-z]")]

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import threading
 import zipfile
 
+import huggingface_hub.constants
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
@@ -15,8 +18,9 @@ from babylogue.teacher.causal import batches_by_length, nucleus_sample
 from babylogue.teacher.judge import ANSWER, QUESTION, SYSTEM, Judge
 from babylogue.teacher.lm import TeacherModel
 from babylogue.teacher.prompts import FEW_SHOT, chat_form, clean_reply, lines, one_turn, plain
-from babylogue.teacher.published import fetch
+from babylogue.teacher.published import check_access, fetch
 from babylogue.teacher.settings import PublishedModel, RepliesSettings
+from hub_server import TOKEN, Hub
 from tiny_teacher import save_tiny_teacher
 
 PROMPTS = [
@@ -122,8 +126,8 @@ def test_a_gated_model_names_page_and_variable(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "exactly one of hub, path and wheel"),
-        ({"hub": "a/b", "path": "c"}, "exactly one of hub, path and wheel"),
+        ({}, "exactly one of hub, path, wheel and remote"),
+        ({"hub": "a/b", "path": "c"}, "exactly one of hub, path, wheel and remote"),
         ({"path": "c", "member": "d"}, "belong to wheel"),
         ({"wheel": "tiny", "sha256": "0" * 64, "member": "m"}, "name==version"),
         ({"wheel": "tiny==1", "member": "m"}, "needs sha256"),
@@ -134,6 +138,60 @@ def test_a_gated_model_names_page_and_variable(tmp_path, monkeypatch):
 def test_a_source_is_checked(settings, message):
     with pytest.raises(ValidationError, match=message):
         PublishedModel(**settings)
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A Hub with the gated model some/gated."""
+    with Hub() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.gated.add("some/gated")
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path))
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.url)
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize("token", [None, "hf_reader", "hf_wrong"])
+def test_access_to_a_gated_model_is_refused_with_page_and_variable(hub, monkeypatch, token):
+    hub.read_only.add("hf_reader")
+    if token:
+        monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(
+        UserError, match=r"^some/gated is gated: .* https://huggingface\.co/some/gated and set HF_TOKEN"
+    ):
+        check_access(["some/gated"])
+
+
+def test_access_is_granted_or_the_model_is_not_there(hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    check_access(["some/gated"])
+    with pytest.raises(UserError, match=r"^some/other does not exist or is private: see https://"):
+        check_access(["some/other"])
+
+
+def test_a_hub_that_does_not_answer_stops_nothing(hub, monkeypatch, caplog):
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    check_access(["some/gated"])
+    assert "some/gated: the Hub does not answer" in caplog.text
+
+
+GATED = "results=gated", "published={writer: {hub: some/gated}}", "teacher={writer: writer}"
+
+
+def test_a_run_that_needs_a_gated_model_ends_before_any_job(hub, project):
+    target = "gated/teacher/rollouts.parquet"
+    done = project.snakemake("--cores", "1", "--config", *GATED, "--", target, check=False)
+    assert done.returncode
+    assert "published: some/gated is gated: accept its licence on https://huggingface.co/some/gated" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (project.folder / "gated").exists()
+    assert not list(project.folder.glob(".snakemake/locks/*"))
+    assert "some/gated is gated" not in project.snakemake("--dry-run", "--config", *GATED, "--", target).stdout
 
 
 # Prompts and reply forms
@@ -235,8 +293,16 @@ def test_log_probabilities_do_not_depend_on_batches_or_order(folder, teacher):
     assert [len(part) for part in teacher.log_probabilities([], [])] == [0, 0]
 
 
+def written(teacher, prompts, settings) -> pd.DataFrame:
+    """The replies to prompts, by prompt and sample."""
+    keys = [(prompt, sample) for prompt in prompts for sample in range(settings.samples)]
+    tables = list(teacher.write(keys, settings))
+    assert all(len(table) <= settings.batch_size for table in tables)
+    return pd.concat(tables).set_index(["prompt", "sample"]).loc[keys].reset_index()
+
+
 def test_replies_carry_the_log_probability_of_their_text(teacher):
-    table = teacher.replies(PROMPTS, SETTINGS)
+    table = written(teacher, PROMPTS, SETTINGS)
     assert list(table.columns) == ["prompt", "sample", "reply", "log_probability", "tokens"]
     assert table["prompt"].tolist() == [prompt for prompt in PROMPTS for _ in range(4)]
     assert table["sample"].tolist() == [0, 1, 2, 3] * 4
@@ -251,18 +317,17 @@ def test_most_replies_need_no_second_pass(teacher, monkeypatch):
     scored = []
     whole = teacher.log_probabilities
     monkeypatch.setattr(teacher, "log_probabilities", lambda p, r: scored.extend(r) or whole(p, r))
-    table = teacher.replies(PROMPTS, SETTINGS.model_copy(update={"temperature": 0.5}))
+    table = written(teacher, PROMPTS, SETTINGS.model_copy(update={"temperature": 0.5}))
     assert len(scored) < len(table) / 2
 
 
 def test_replies_depend_on_seed_and_own_prompt_only(folder, teacher):
-    table = teacher.replies(PROMPTS, SETTINGS)
+    table = written(teacher, PROMPTS, SETTINGS)
     one_by_one = SETTINGS.model_copy(update={"batch_size": 1, "samples": 2})
-    some = teacher.replies([PROMPTS[2], PROMPTS[0], PROMPTS[2]], one_by_one)
+    some = written(teacher, [PROMPTS[2], PROMPTS[0]], one_by_one)
     expected = table.set_index(["prompt", "sample"])["reply"]
-    assert some["prompt"].tolist() == [PROMPTS[2]] * 2 + [PROMPTS[0]] * 2
     assert [expected[key] for key in zip(some["prompt"], some["sample"], strict=True)] == some["reply"].tolist()
-    other = teacher.replies(PROMPTS, SETTINGS.model_copy(update={"seed": 4}))
+    other = written(teacher, PROMPTS, SETTINGS.model_copy(update={"seed": 4}))
     assert other["reply"].tolist() != table["reply"].tolist()
 
 

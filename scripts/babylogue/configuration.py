@@ -102,6 +102,8 @@ class TeacherSettings(Settings):
     """Replies that become the chosen ones of synthetic pairs."""
     rollouts: PromptedReplies
     """Replies that serve as references of the rewards; sample 0 is the single reference."""
+    engine: Literal["transformers", "auto"] = "transformers"
+    """What runs the writer: transformers, or (auto) vLLM where it and a GPU are there and else transformers."""
     judging: JudgeSettings = JudgeSettings()
     """How the judge is asked."""
 
@@ -260,6 +262,20 @@ class Configuration(Settings):
         for role, name in self.teacher.models().items():
             if name not in self.published:
                 raise ValueError(f"teacher.{role}: no row {name!r} in published")
+            if role != "writer" and self.published[name].remote:
+                raise ValueError(f"teacher.{role}: {name} is a server, which can be the writer alone")
+        for name, row in self.models.items():
+            if isinstance(row, _Tuned) and row.parent in self.published and self.published[row.parent].remote:
+                raise ValueError(f"models.{name}.parent: {row.parent} is a server, which can be no parent")
+            if isinstance(row, PPORow) and "teacher" in REWARDS[row.reward].needs and self._remote_writer():
+                raise ValueError(
+                    f"models.{name}.reward: {row.reward} asks the teacher for log-probabilities of other replies "
+                    f"than its own, and {self.teacher.writer} is a server; set the row to null or take a model as "
+                    "teacher.writer"
+                )
+
+    def _remote_writer(self) -> bool:
+        return self.published[self.teacher.writer].remote is not None
 
     def _check_evaluate(self) -> None:
         for index, grid in enumerate(self.evaluate):

@@ -30,6 +30,13 @@ def fingerprint(script: Path, *modules: str) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
+def behaviour(*modules: str) -> str:
+    """Digest of library modules by dotted name below the package, without what they import."""
+    files = {name: _LIBRARY.joinpath(*name.split(".")).with_suffix(".py") for name in sorted(modules)}
+    lines = [f"{name} {_read(file)[0]}" for name, file in files.items()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
 @cache
 def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
     """A file's digest and the library files that it imports."""

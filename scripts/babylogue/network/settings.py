@@ -10,17 +10,30 @@ from ..settings import Settings
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
-def _safe_url(url: str) -> str:
+def is_safe(url: str) -> bool:
+    """Whether a login may go to the URL: over https, or to this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+
+
+def _plain_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
         raise ValueError("a login does not belong into a URL")
-    if not parts.hostname or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"{url!r} is no plain URL")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
-        raise ValueError(f"{url!r} must begin with https://, since the login goes there")
     return url.rstrip("/")
 
 
+def _safe_url(url: str) -> str:
+    plain = _plain_url(url)
+    if not is_safe(plain):
+        raise ValueError(f"{url!r} must begin with https://, since the login goes there")
+    return plain
+
+
+PlainUrl = Annotated[str, AfterValidator(_plain_url)]
+"""An address of a server, without a login in it."""
 SafeUrl = Annotated[str, AfterValidator(_safe_url)]
 """A URL that a login may go to."""
 

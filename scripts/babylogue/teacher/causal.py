@@ -13,16 +13,20 @@ from ..errors import UserError
 MIN_ROWS = 8  # fewer rows than this use a CPU badly: rather pad them
 
 
+def precision(device: str) -> torch.dtype:
+    """What models are computed in: bfloat16 on CUDA, float32 on the CPU, where bfloat16 is slow."""
+    return torch.bfloat16 if device.startswith("cuda") else torch.float32
+
+
 def load_causal(folder: str | Path, device: str | None = None):
-    """Model and tokenizer of a folder: float32 on the CPU (where bfloat16 is slow), bfloat16 on CUDA.
+    """Model and tokenizer of a folder, in the device's `precision`.
 
     `device` None takes CUDA where there is one. Raises UserError for a folder that holds no such model.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=precision(device))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} holds no causal language model: {str(error).splitlines()[0]}") from None
     return model.to(device).eval().requires_grad_(False), tokenizer

