@@ -15,7 +15,7 @@ from babylogue.analysis.trajectories import checkpoint_words, trajectories
 from babylogue.report.figures import Line, line_chart
 from babylogue.report.page import Results, render
 from babylogue.report.summary import cells, headline
-from babylogue.report.tables import COLUMNS, missing_table, read_table, scores_table, sources_table
+from babylogue.report.tables import CARD_COLUMNS, COLUMNS, missing_table, read_table, scores_table, sources_table
 
 VOID = {"meta", "link", "wbr", "br"}
 MODELS = [
@@ -113,6 +113,17 @@ COMPARISONS = comparisons_table(
     ]
 )
 
+CARDS = pd.DataFrame(
+    [
+        ("natural", "sizes", "pairs", 4321.0, np.nan, np.nan),
+        ("natural", "filters", "short_prompt", 77.0, np.nan, np.nan),
+        ("natural", "length", "mean_difference_tokens", 0.25, np.nan, np.nan),
+        ("natural", "reply_only", "accuracy_percent", 49.96, 48.5, 51.5),
+        ("mixed", "sizes", "pairs", 1500.0, np.nan, np.nan),
+    ],
+    columns=CARD_COLUMNS,
+)
+
 
 def page_of(scores=SCORES, models=MODELS, logs=LOGS, seeds=(0,), **changes) -> str:
     runs = [model["run"] for model in models]
@@ -127,6 +138,7 @@ def page_of(scores=SCORES, models=MODELS, logs=LOGS, seeds=(0,), **changes) -> s
         "scores": scores,
         "comparisons": COMPARISONS,
         "baselines": BASELINES,
+        "pair_cards": CARDS,
         "trajectories": curves,
         "fits": trajectory_fits(curves),
         "logs": own_logs,
@@ -289,6 +301,13 @@ def test_page_has_every_score_and_says_what_is_missing():
         "dialogue_words all pairs, 200 learnt from natural",
         "dialogue_words no shared token, 90 learnt from natural",
     ]
+    assert page.table("Cards of the pair sets") == {
+        "Quantity": ["natural", "mixed"],
+        "pairs sizes": ["4,321", "1,500"],
+        "short_prompt filters": ["77", "none"],
+        "mean_difference_tokens length": ["+0.25", "none"],
+        "accuracy_percent reply_only": ["50.0 [48.5, 51.5]", "none"],
+    }
     assert page.table("Corpus by part")["pretrain"][-3:] == ["9,876", "55", "7"]
     assert page.table("Utterances by the speaker's role")["Target Child"] == ["40", "200", "30"]
     assert list(page.table("Utterances by the target child's age in years")) == ["Ages", "2", "unknown"]
@@ -311,6 +330,7 @@ def test_page_asks_the_network_for_nothing_and_has_no_script():
     links = {value for _, name, value in page.attributes if name in ("src", "href", "xlink:href")}
     assert {link for link in links if not link.startswith(("#", "data:"))} == {
         "scores.csv", "comparisons.csv", "baselines.csv", "trajectories.csv", "trajectory_fits.csv",
+        "pair_cards.csv",
     }  # fmt: skip
     assert len(text.encode()) < 2_000_000
 
@@ -376,6 +396,7 @@ def test_names_from_files_are_escaped():
         source=evil,
         descriptions={evil: evil},
         baselines=BASELINES.assign(suite=evil, baseline=evil),
+        pair_cards=CARDS.assign(pairs=evil, section=evil, quantity=evil).head(1),
         trajectories=trajectories(scores, {(evil, 0): 100_000}),
         fits=trajectory_fits(trajectories(scores, {(evil, 0): 100_000})).assign(note="", best="constant"),
         comparisons=COMPARISONS.assign(run=evil, against=evil, suite=evil, metric=evil, against_checkpoint=evil),

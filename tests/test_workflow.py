@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 TABLE = {"scores_table", "comparisons", "trajectories", "suite_sources", "report", "all"}
+PAIR_SETS = {"natural", "synthetic", "mixed", "dialogue_words", "dialogue_tokens"}
 MODELS = [
     "base", "base_sentences", "dpo_natural", "dpo_synthetic", "dpo_mixed",
     "ppo_bleu", "ppo_semsim", "ppo_llm_score", "ppo_confidence",
@@ -114,6 +115,24 @@ def test_models_stand_beside_the_baselines_of_every_dialogue_suite(finished, sco
     assert set(baselines["trained_on"]) == {"natural"}
 
 
+def test_every_pair_set_has_its_card(finished):
+    table = pd.read_csv(finished.folder / "results/report/pair_cards.csv")
+    assert set(table["pairs"]) == PAIR_SETS
+    for name in PAIR_SETS:
+        card = json.loads(finished.read(f"results/pairs/{name}.card.json"))
+        own = "tune" if name in ("natural", "synthetic", "mixed") else "test"
+        assert {part: shared > 0 for part, shared in card["children"].items()} == {
+            "train_and_heldout": False, "pretrain": False, "validation": False, "tune": own == "tune",
+            "test": own == "test",
+        }  # fmt: skip
+        counts = card["filters"]
+        assert counts["candidates"] - sum(counts["removed"].values()) == card["sizes"]["pairs"]
+        if card["settings"].get("construction") == "two_sided":
+            assert card["reply_only"]["ci_low"] < 50
+            assert card["balance"]["balanced_uses_percent"] == 100
+            assert card["overlap"]["chosen_percent"] == card["overlap"]["rejected_percent"] == 0
+
+
 def test_children_of_the_pairs_are_apart(finished):
     pairs = {
         name: pd.read_parquet(finished.folder / f"results/pairs/{name}.parquet")
@@ -193,7 +212,8 @@ def test_comment_and_docstring_rerun_nothing(edited):
         ),
         ("suites/toy_grammar.py", "SEED = ", "SEED = 1 + ", {"suite", "score"}, set(MODELS)),
         ("suites/registry.py", '"zorro": "zorro"', '"zorro": "zorro", "other": "zorro"', set(), set()),
-        ("report/tables.py", "import json", "import json\nBEHAVIOUR = 1", set(), set()),
+        ("report/tables.py", "import json", "import json\nBEHAVIOUR = 1", {"pair_cards"}, set()),
+        ("analysis/pair_cards.py", "FOLDS = 5", "FOLDS = 4", {"pair_card", "pair_cards"}, set()),
     ],
 )
 def test_behaviour_of_a_module_reruns_what_uses_it(edited, module, old, new, rules, runs):
