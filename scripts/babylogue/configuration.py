@@ -27,7 +27,7 @@ from .settings import Settings
 from .suites.registry import COMBINATIONS, DIALOGUE
 from .suites.registry import NAMES as SUITES
 from .suites.settings import SuiteSettings
-from .teacher.settings import JudgeSettings, PublishedModel, RepliesSettings
+from .teacher.settings import PublishedModel, TeacherSettings
 from .tokenizer.settings import TokenizerSettings
 from .transcripts.settings import AdultDialogueSettings, SplitSettings, TranscriptSettings, TripletSettings
 
@@ -80,36 +80,6 @@ class PPORow(PPOSettings, _Tuned):
     """What replies are rewarded for, by name."""
     heldout_pairs: str
     """The natural pair set on whose held-out part the run is watched."""
-
-
-class PromptedReplies(RepliesSettings):
-    """Replies to a number of prompts."""
-
-    prompts: int = Field(gt=0)
-    """Prompts that are answered."""
-
-
-class TeacherSettings(Settings):
-    """Which published models write, judge and compare replies, and how."""
-
-    writer: str
-    """The row of `published` that writes replies and whose log-probabilities make the confidence reward."""
-    judge: str
-    """The row of `published` that gives the LLM score; a chat model."""
-    embedder: str
-    """The row of `published` whose sentence embeddings make the semantic similarity."""
-    pairs: PromptedReplies
-    """Replies that become the chosen ones of synthetic pairs."""
-    rollouts: PromptedReplies
-    """Replies that serve as references of the rewards; sample 0 is the single reference."""
-    engine: Literal["transformers", "auto"] = "transformers"
-    """What runs the writer: transformers, or (auto) vLLM where it and a GPU are there and else transformers."""
-    judging: JudgeSettings = JudgeSettings()
-    """How the judge is asked."""
-
-    def models(self) -> dict[str, str]:
-        """Role -> row of `published`."""
-        return {"writer": self.writer, "judge": self.judge, "embedder": self.embedder}
 
 
 ModelRow = Annotated[PretrainRow | DPORow | PPORow, Field(discriminator="method")]

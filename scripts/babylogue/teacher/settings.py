@@ -2,6 +2,7 @@
 
 import re
 from pathlib import PurePosixPath
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -81,3 +82,33 @@ class JudgeSettings(Settings):
 
     batch_size: int = Field(64, ge=1)
     """Replies judged at once."""
+
+
+class PromptedReplies(RepliesSettings):
+    """Replies to a number of prompts."""
+
+    prompts: int = Field(gt=0)
+    """Prompts that are answered."""
+
+
+class TeacherSettings(Settings):
+    """Which published models write, judge and compare replies, and how."""
+
+    writer: str
+    """The row of `published` that writes replies and whose log-probabilities make the confidence reward."""
+    judge: str
+    """The row of `published` that gives the LLM score; a chat model."""
+    embedder: str
+    """The row of `published` whose sentence embeddings make the semantic similarity."""
+    pairs: PromptedReplies
+    """Replies that become the chosen ones of synthetic pairs."""
+    rollouts: PromptedReplies
+    """Replies that serve as references of the rewards; sample 0 is the single reference."""
+    engine: Literal["transformers", "auto"] = "transformers"
+    """What runs the writer: transformers, or (auto) vLLM where it and a GPU are there and else transformers."""
+    judging: JudgeSettings = JudgeSettings()
+    """How the judge is asked."""
+
+    def models(self) -> dict[str, str]:
+        """Role -> row of `published`."""
+        return {"writer": self.writer, "judge": self.judge, "embedder": self.embedder}
