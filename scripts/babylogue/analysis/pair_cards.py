@@ -114,8 +114,9 @@ def reply_only(pairs: pd.DataFrame) -> dict[str, Any] | None:
 
     The folds are whole corpora where there are several, else whole children, else whole prompts. In a balanced set
     every reply that a fold takes out as chosen remains as rejected, so folds of children or prompts teach the
-    opposite of what they test, and the accuracy falls far below 50 %; a corpus is balanced in itself. None where
-    there are no two folds.
+    opposite of what they test, and the accuracy falls far below 50 %. A two-sided set is balanced within each
+    corpus; from balanced replies a linear classifier learns nothing, so that all pairs are ties. Of the published
+    construction, which draws across corpora, only a value above 50 % says anything. None without two folds.
     """
     for by in ("corpus", "child", "prompt"):
         if by in pairs and (owners := pairs[by].nunique()) > 1:
