@@ -304,9 +304,9 @@ def test_page_has_every_score_and_says_what_is_missing():
     assert page.table("Cards of the pair sets") == {
         "Quantity": ["natural", "mixed"],
         "pairs sizes": ["4,321", "1,500"],
-        "short_prompt filters": ["77", "–"],
-        "mean_difference_tokens length": ["+0.25", "–"],
-        "accuracy_percent reply_only": ["50.0 [48.5, 51.5]", "–"],
+        "short_prompt filters": ["77", "\N{EN DASH}"],
+        "mean_difference_tokens length": ["+0.25", "\N{EN DASH}"],
+        "accuracy_percent reply_only": ["50.0 [48.5, 51.5]", "\N{EN DASH}"],
     }
     assert page.table("Corpus by part")["pretrain"][-3:] == ["9,876", "55", "7"]
     assert page.table("Utterances by the speaker's role")["Target Child"] == ["40", "200", "30"]
