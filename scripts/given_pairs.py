@@ -4,15 +4,14 @@ snakemake --cores 1 results/pairs/dialogue_words_published.parquet
 """
 
 from babylogue.logs import job_log, logger
-from babylogue.preferences.filters import Filters
 from babylogue.preferences.given import given_pairs
 from babylogue.preferences.settings import GivenPairs
 
 
 def main(job):
-    pairs = given_pairs(GivenPairs(**job.params.settings))
+    pairs, filters = given_pairs(GivenPairs(**job.params.settings))
     pairs.to_parquet(job.output.pairs)
-    Filters("pairs made elsewhere", len(pairs)).write(job.output.filters)
+    filters.write(job.output.filters)
     logger.info("%d pairs", len(pairs))
 
 

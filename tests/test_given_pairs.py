@@ -21,7 +21,9 @@ PAIRS = [
 
 
 def given(**settings) -> pd.DataFrame:
-    return given_pairs(GivenPairs(kind="given", **settings))
+    pairs, filters = given_pairs(GivenPairs(kind="given", **settings))
+    assert filters.candidates - sum(filters.removed.values()) == len(pairs)
+    return pairs
 
 
 @pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "parquet"])
@@ -51,6 +53,18 @@ def test_whole_prompts_are_held_out(tmp_path):
     assert {own[0] for own in parts} == {"train", "heldout"}
 
 
+def test_a_part_of_a_set_is_drawn_by_its_seed(tmp_path):
+    path = tmp_path / "pairs.json"
+    path.write_text(
+        json.dumps([pair | {"prompt": f"{pair['prompt']} {place}"} for place, pair in enumerate(PAIRS)])
+    )
+    drawn = [given(path=str(path), max_pairs=7, seed=seed) for seed in (0, 0, 1)]
+    assert [len(pairs) for pairs in drawn] == [7, 7, 7]
+    assert drawn[0].equals(drawn[1])
+    assert set(drawn[0]["prompt"]) != set(drawn[2]["prompt"])
+    assert given(path=str(path), max_pairs=100)["prompt"].tolist() == given(path=str(path))["prompt"].tolist()
+
+
 def test_a_dataset_of_the_hub(tmp_path):
     with Hub() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -60,7 +74,7 @@ def test_a_dataset_of_the_hub(tmp_path):
         code = (
             "import sys; from babylogue.preferences.given import given_pairs;"
             "from babylogue.preferences.settings import GivenPairs;"
-            "given_pairs(GivenPairs(kind='given', hub=sys.argv[1], part='test')).to_parquet(sys.argv[2])"
+            "given_pairs(GivenPairs(kind='given', hub=sys.argv[1], part='test'))[0].to_parquet(sys.argv[2])"
         )
 
         def read(name):

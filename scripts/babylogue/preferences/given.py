@@ -5,11 +5,13 @@ pairs parquet: prompt, chosen, rejected (str, with tags), part (train | heldout)
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..dialogue import TAG
 from ..errors import UserError
 from ..network.datasets import load_table
+from .filters import Filters
 from .heldout import heldout_part
 from .settings import GivenPairs
 
@@ -17,7 +19,7 @@ COLUMNS = ("prompt", "chosen", "rejected")
 _FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 
 
-def given_pairs(settings: GivenPairs) -> pd.DataFrame:
+def given_pairs(settings: GivenPairs) -> tuple[pd.DataFrame, Filters]:
     """Read the set and hold out whole prompts, so that no prompt is both trained on and judged by.
 
     Raises:
@@ -34,7 +36,12 @@ def given_pairs(settings: GivenPairs) -> pd.DataFrame:
                 f"{name}, pair {int(untagged.to_numpy().argmax()) + 1}: field {column!r} must be a turn with its "
                 "speaker tag, such as `*CHI: all gone .`"
             )
-    return table[list(COLUMNS)].assign(part=heldout_part(table["prompt"].str.casefold(), settings))
+    filters = Filters("pairs made elsewhere", len(table))
+    if settings.max_pairs:
+        order = np.random.default_rng(settings.seed).permutation(len(table))
+        table = filters.keep(table, order < settings.max_pairs, "beyond_max_pairs").reset_index(drop=True)
+    pairs = table[list(COLUMNS)]
+    return pairs.assign(part=heldout_part(table["prompt"].str.casefold(), settings)), filters
 
 
 def _load(settings: GivenPairs, name: str) -> pd.DataFrame:

@@ -102,6 +102,8 @@ class GivenPairs(Settings):
     """Branch, tag or commit of the Hub dataset."""
     split: str = "train"
     """Split of the Hub dataset."""
+    max_pairs: int | None = Field(None, gt=0)
+    """Pairs at most, drawn with the seed; null: all."""
     part: Literal["tune", "test"] = "tune"
     """What the set is for: tune for training, test for the dialogue suites."""
     heldout_share: float = Field(0.1, ge=0, lt=1)
