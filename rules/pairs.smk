@@ -50,10 +50,11 @@ def mixed_inputs(wildcards):
     return expand(f"{RESULTS}/pairs/{{pairs}}.parquet", pairs=CONFIG.pairs[wildcards.pairs].shares)
 
 
-def given_files(wildcards):
-    """The set's file, if it is one on this machine."""
-    path = CONFIG.pairs[wildcards.pairs].path
-    return [path] if path else []
+def given_inputs(wildcards):
+    """The set's file, if it is one on this machine, and what pairs to train on must not have."""
+    row = CONFIG.pairs[wildcards.pairs]
+    inputs = {"file": row.path} if row.path else {}
+    return inputs | ({"test": TRIPLETS["test"]} if row.part == "tune" else {})
 
 
 rule natural_pairs:
@@ -138,7 +139,7 @@ rule mixed_pairs:
 
 rule given_pairs:
     input:
-        given_files,
+        unpack(given_inputs),
     output:
         pairs=f"{RESULTS}/pairs/{{pairs}}.parquet",
         filters=f"{RESULTS}/pairs/{{pairs}}.filters.json",

@@ -3,13 +3,19 @@
 snakemake --cores 1 results/pairs/dialogue_words_published.parquet
 """
 
+import pyarrow.parquet as pq
+
 from babylogue.logs import job_log, logger
+from babylogue.preferences.exchanges import COLUMNS, find_exchanges
 from babylogue.preferences.given import given_pairs
 from babylogue.preferences.settings import GivenPairs
 
 
 def main(job):
-    pairs, filters = given_pairs(GivenPairs(**job.params.settings))
+    test = None
+    if "test" in job.input.keys():
+        test = find_exchanges(pq.read_table(job.input.test, columns=COLUMNS))
+    pairs, filters = given_pairs(GivenPairs(**job.params.settings), test)
     pairs.to_parquet(job.output.pairs)
     filters.write(job.output.filters)
     logger.info("%d pairs", len(pairs))

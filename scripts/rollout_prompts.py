@@ -1,4 +1,4 @@
-"""Rule rollout_prompts: caregiver turns that PPO replies to, none of which is a prompt of a pair set.
+"""Rule rollout_prompts: caregiver turns that PPO replies to, none of which is a prompt of a natural pair set.
 
 snakemake --cores 1 results/prompts/rollouts.parquet
 """

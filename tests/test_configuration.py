@@ -114,7 +114,11 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
         ("teacher/embedder", "far", r"teacher\.embedder: far is a server, which can be the writer alone"),
         ("models/dpo_natural/parent", "far", r"models\.dpo_natural\.parent: far is a server"),
         ("teacher/writer", "far", r"models\.ppo_confidence\.reward: confidence asks .* and far is a server"),
-        ("published/far/remote/url", "far:80/v1", r"published\.far\.remote\.url: 'far:80/v1' is no plain URL"),
+        (
+            "published/far/remote/url",
+            "far:80/v1",
+            r"published\.far\.remote\.url: must be an address such as https://host/path",
+        ),
         ("published/smollm2/sha256", None, r"^published\.smollm2: .*needs sha256"),
         ("pairs/mixed/shares", {"natural": 0.9}, r"pairs\.mixed: shares must"),
         ("seeds", [], r"^seeds: "),
@@ -243,3 +247,17 @@ def test_a_model_stands_by_its_kept_checkpoint_or_by_what_is_scored_of_it():
     assert load_configuration(changed("evaluate", early)).reported()["base"] == "chck_50K"
     kept = [{"checkpoints": ["kept", "best"], "suites": ["toy_grammar"], "models": ["dpo_natural"]}]
     assert load_configuration(changed("evaluate", kept)).scores() == [("dpo_natural", 0, "best", "toy_grammar")]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("published/far", {"remote": {"url": "https://me:hunter2@host/v1", "model": "m"}}),
+        ("published/far", {"remote": {"url": "https://host/v1?key=hunter2", "model": "m"}}),
+        ("suites/urls/zorro", "ftp://me:hunter2@host/zorro.zip"),
+    ],
+)
+def test_no_secret_of_an_address_is_repeated(path, value):
+    with pytest.raises(UserError) as caught:
+        load_configuration(changed(path, value))
+    assert "hunter2" not in str(caught.value)

@@ -1,6 +1,5 @@
 """DPO on a tiny model: it learns its pairs, its log and losses are what they say, a seed decides everything."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -124,10 +123,8 @@ def test_each_loss_is_the_one_of_its_paper(option, run, parent, pairs):
     folder, log = run(**OPTIONS[option])
     reference = Reference(parent, folder / "final", heldout(pairs))
     assert log["heldout_loss"].iloc[-1] == pytest.approx(reference.loss(**OPTIONS[option]), rel=1e-4)
-    preference = math.log(2)  # whatever the label smoothing: no reward differs from 0
     start = Reference(parent, parent, heldout(pairs)).loss(**OPTIONS[option])
     assert log["heldout_loss"].iloc[0] == pytest.approx(start, rel=1e-5)
-    assert start >= preference - 1e-9
 
 
 def test_the_losses_train_different_models(run, parent, pairs):
@@ -178,7 +175,10 @@ def test_best_is_the_earliest_of_the_most_accurate_on_held_out_pairs(run, pairs,
     first = log["heldout_accuracy"].idxmax()
     there = [parent, folder / "epoch_2", folder / "epoch_4", folder / "final"]
     assert weights(folder / "best") == weights(there[first])
-    assert log["heldout_accuracy"].iloc[-1] == log["heldout_accuracy"].max() or first < len(log) - 1
+    # All equal: the parent, before any step.
+    folder, log = run(learning_rate=1e-12, patience=None)
+    assert log["heldout_accuracy"].nunique() == 1
+    assert weights(folder / "best") == weights(parent) != weights(folder / "final")
 
 
 def test_without_gain_it_stops_and_later_epochs_are_the_model_as_it_stopped(run, parent):

@@ -53,6 +53,27 @@ def test_whole_prompts_are_held_out(tmp_path):
     assert {own[0] for own in parts} == {"train", "heldout"}
 
 
+def test_pairs_that_the_test_part_has_are_not_trained_on(tmp_path):
+    path = tmp_path / "pairs.json"
+    rows = [
+        ("what is that ?", "a dog .", "no ."),  # the exchange
+        ("What is that ?", "a cat .", "no ."),  # its prompt, a short one
+        ("where did you put it ?", "there .", "no ."),  # a longer prompt
+        ("who ?", "I want to go home .", "no ."),  # a longer reply
+        ("who ?", "me .", "I want to go home ."),
+        ("who ?", "you .", "no ."),
+    ]
+    columns = ("prompt", "chosen", "rejected")
+    tags = ("*FAT: ", "*CHI: ", "*CHI: ")
+    table = [{name: tag + own for name, tag, own in zip(columns, tags, row, strict=True)} for row in rows]
+    path.write_text(json.dumps(table))
+    turns = ["what is that ?", "Where did you put it ?", "what now ?"]
+    test = pd.DataFrame({"turn": turns, "reply": ["a dog .", "in there .", "I want to go home ."]})
+    pairs, filters = given_pairs(GivenPairs(kind="given", path=str(path)), test)
+    assert filters.removed == {"in_the_test_part": 4}
+    assert pairs["chosen"].tolist() == ["*CHI: a cat .", "*CHI: you ."]
+
+
 def test_a_part_of_a_set_is_drawn_by_its_seed(tmp_path):
     path = tmp_path / "pairs.json"
     path.write_text(

@@ -301,7 +301,7 @@ def test_raw_synthetic_pairs_are_as_the_teacher_wrote_them(natural, replies):
     assert "*CHI: it's on the table." in set(pairs["chosen"])
     both = natural.merge(pairs, on=["prompt", "rejected", "transcript"])
     assert len(both) >= len(pairs), "the same prompts and rejected replies"
-    assert set(filters.removed) == {"prompt_not_answered", "empty_reply"}
+    assert set(filters.removed) == {"prompt_not_answered", "repeated_prompt", "empty_reply"}
 
 
 def synthetic(natural, replies, **row):
@@ -329,6 +329,7 @@ def test_each_synthetic_filter_is_counted():
     assert filters.candidates == 8
     assert filters.removed == {
         "prompt_not_answered": 1,
+        "repeated_prompt": 0,
         "empty_reply": 1,
         "copy_of_the_prompt": 1,
         "too_many_words": 1,
@@ -338,8 +339,21 @@ def test_each_synthetic_filter_is_counted():
     assert list(pairs["chosen"]) == ["*CHI: yes .", "*CHI: yes ."]
     assert set(pairs["rejected"]) < {"*CHI: c .", "*CHI: d .", "*CHI: e ."}
     raw, filters = synthetic(natural, answers(natural, *written, ""), form="raw")
-    assert filters.removed == {"prompt_not_answered": 0, "empty_reply": 1}
+    assert filters.removed == {"prompt_not_answered": 0, "repeated_prompt": 0, "empty_reply": 1}
     assert list(raw["chosen"][:2]) == ["*CHI: p0, q0!", "*CHI: ."]
+
+
+@pytest.mark.parametrize("form", ["chat", "raw"])
+def test_a_reply_of_the_teacher_is_trained_on_or_held_out_and_not_both(form):
+    natural = base_set("a .", "b .", "c .", "d .")
+    natural["prompt"] = ["*MOT: who is it ?", "*MOT: what now ?", "*FAT: who is it ?", "*MOT: Who is it ?"]
+    natural["part"] = ["train", "train", "train", "heldout"]
+    pairs, filters = synthetic(natural, answers(natural, "x.", "y.", "z.", "x."), form=form)
+    # The same words of another speaker are another prompt.
+    assert filters.removed["repeated_prompt"] == 1
+    assert "*MOT: who is it ?" not in set(pairs["prompt"])
+    parts = pairs.groupby(pairs["prompt"].str.casefold())["part"].agg(list)
+    assert all(len(own) == 1 for own in parts)
 
 
 def test_a_synthetic_pair_rejects_no_true_reply_to_its_prompt():
@@ -365,7 +379,7 @@ def test_no_synthetic_pair_violates_a_rule(children, written, share):
         assert terminator(chosen) == terminator(rejected) != ""
         assert share_words((prompt, chosen)) == share_words((prompt, rejected))
         assert chosen.casefold() != rejected.casefold() and chosen.casefold() != prompt.casefold()
-    before = filters.candidates - sum(list(filters.removed.values())[:4])
+    before = filters.candidates - sum(list(filters.removed.values())[:5])
     assert pairs.empty or pairs["chosen"].value_counts().max() <= max(1, share * before)
     for part, own in pairs.groupby("part"):
         assert not Counter(own["rejected"]) - Counter(natural.loc[natural["part"] == part, "rejected"])

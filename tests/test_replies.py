@@ -370,6 +370,18 @@ def test_the_key_goes_nowhere_else(server, tmp_path, monkeypatch, folder):
         ask(server, tmp_path)
 
 
+def test_the_key_passes_no_proxy_on_its_way_to_this_machine(server, tmp_path, monkeypatch, folder):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with CompletionServer(folder) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        assert len(ask(server, tmp_path)) > 0
+        assert proxy.headers == []
+        proxy.shutdown()
+
+
 def test_a_server_without_log_probabilities_or_without_the_model(server, tmp_path):
     server.logprobs = False
     table = ask(server, tmp_path)

@@ -25,6 +25,8 @@ SETTINGS = SyntaxPairs(kind="syntax", base="natural", max_pairs=12)
         ("agreement", "the dog is here .", []),  # no pronoun
         ("agreement", "if it was yours .", []),  # it were, too
         ("agreement", "I was there .", []),
+        ("agreement", "it was there .", []),
+        ("case", "you and I can go .", []),
         ("agreement", "this is it .", []),
         ("order", "look at the dog .", ["look the at dog .", "look at dog the ."]),
         ("order", "is that your ?", []),  # nothing that the determiner goes with
@@ -121,7 +123,6 @@ def test_every_pair_is_a_sentence_and_its_own_violation():
 
 
 def test_the_children_of_the_base_are_held_out():
-    pairs = build()
     pairs = build(SETTINGS.model_copy(update={"max_pairs": 60}))
     assert set(pairs.loc[pairs["part"] == "heldout", "child"]) == {"c0", "c2", "c5"}  # c5 belongs to c2
     assert not set(pairs.loc[pairs["part"] == "train", "child"]) & {"c0", "c2", "c5"}

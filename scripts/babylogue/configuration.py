@@ -289,7 +289,7 @@ class Configuration(Settings):
         return list(wanted)
 
     def reported(self) -> dict[str, str]:
-        """Run -> the checkpoint that stands for it: the kept one if that is scored, else the first that is.
+        """Run -> the checkpoint that stands for it: the kept one if that is scored, else `final`, else the first.
 
         A model that is not scored at all has its kept one.
         """
@@ -362,7 +362,8 @@ def _describe(error: dict, raw: dict[str, Any]) -> str:
         message = "unknown key; see config.yaml for the keys that there are"
     elif error["type"] == "missing":
         message = "missing"
-    elif "input" in error and not isinstance(error["input"], dict):
+    elif error["type"] != "value_error" and "input" in error and not isinstance(error["input"], dict):
+        # A check of our own says what it has to; an address may hold a password.
         message = f"{message}, not {error['input']!r}"
     return f"{'.'.join(place)}: {message}" if place else message
 

@@ -46,16 +46,23 @@ class TrainingState:
         known = self.folder / "made_with.json"
         if known.exists():
             made = _flat(json.loads(known.read_text()))
-            if others := [name for name in sorted(made | wanted) if made.get(name) != wanted.get(name)]:
+            others = [name for name in sorted(made | wanted) if made.get(name) != wanted.get(name)]
+            if others and self._steps():
                 raise UserError(
                     f"{self.folder}: an interrupted training with another {', '.join(others)}; "
                     "delete the folder to start anew, or put back what was there to go on"
                 )
-            return
+            if not others:
+                return
         self.folder.mkdir(parents=True, exist_ok=True)
         wait_for_all()  # none may see what the first one writes
         if rank():
             return
+        for left in self.folder.iterdir():  # of a training that ended before its first state
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
         with no_space_is_a_user_error(self.folder):
             _write_at_once(known, json.dumps(made_with, indent=1))
 
@@ -114,7 +121,9 @@ class TrainingState:
     def _seal(self, step: int, digest: str) -> None:
         _write_at_once(_sum_of(self._file(step)), digest)
         self._saved_at = time.monotonic()
-        for old in map(self._file, self._steps()[:-_KEPT]):
+        # One without its sum was cut short, and what is beyond this step was so before the training went back.
+        whole = [own for own in self._steps() if own <= step and _sum_of(self._file(own)).exists()]
+        for old in map(self._file, {*self._steps()} - {*whole[-_KEPT:]}):
             _sum_of(old).unlink(missing_ok=True)
             if old.is_dir():
                 shutil.rmtree(old)

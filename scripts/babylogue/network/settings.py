@@ -21,7 +21,7 @@ def _plain_url(url: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise ValueError("a login does not belong into a URL")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"{url!r} is no plain URL")
+        raise ValueError("must be an address such as https://host/path, with nothing behind the path")
     return url.rstrip("/")
 
 

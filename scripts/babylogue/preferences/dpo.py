@@ -129,7 +129,7 @@ def loss_types(settings: DPOSettings) -> dict[str, list]:
 
 def _arguments(settings: DPOSettings, seed: int, folder: Path, model, *, start: bool) -> DPOConfig:
     on_gpu = torch.cuda.is_available()
-    return DPOConfig(
+    arguments = DPOConfig(
         output_dir=str(folder),
         seed=seed,
         **loss_types(settings),
@@ -155,6 +155,8 @@ def _arguments(settings: DPOSettings, seed: int, folder: Path, model, *, start: 
         report_to=[],
         disable_tqdm=True,
     )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # the trainer would put a batch on each GPU that it sees
+    return arguments
 
 
 def _short_first(pairs: pd.DataFrame) -> pd.DataFrame:

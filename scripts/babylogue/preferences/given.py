@@ -1,6 +1,7 @@
 """Pairs made elsewhere, such as the ones that Padovani et al. (2025) published.
 
-pairs parquet: prompt, chosen, rejected (str, with tags), part (train | heldout). Nothing is known of the children.
+pairs parquet: prompt, chosen, rejected (str, with tags), part (train | heldout). Nothing is known of the children,
+who may be those of the test part: of pairs to train on, those are left out that the test part has.
 """
 
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..dialogue import TAG
+from ..dialogue import TAG, count_words
 from ..errors import UserError
 from ..network.datasets import load_table
 from .filters import Filters
@@ -16,11 +17,18 @@ from .heldout import heldout_part
 from .settings import GivenPairs
 
 COLUMNS = ("prompt", "chosen", "rejected")
+SEEN_WORDS = 4
+"""Fewest lexical words of a turn that is taken to be the same one where it stands again."""
 _FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 
 
-def given_pairs(settings: GivenPairs) -> tuple[pd.DataFrame, Filters]:
+def given_pairs(settings: GivenPairs, test: pd.DataFrame | None = None) -> tuple[pd.DataFrame, Filters]:
     """Read the set and hold out whole prompts, so that no prompt is both trained on and judged by.
+
+    Args:
+        test: exchanges (turn, reply) of the test part. A pair goes if prompt and chosen reply are one of them, or
+            if its prompt or a reply of SEEN_WORDS words or more is a turn of theirs: shorter ones (`what's that ?`)
+            are everybody's.
 
     Raises:
         UserError: the set cannot be had, or a pair lacks a text or a speaker tag.
@@ -37,11 +45,25 @@ def given_pairs(settings: GivenPairs) -> tuple[pd.DataFrame, Filters]:
                 "speaker tag, such as `*CHI: all gone .`"
             )
     filters = Filters("pairs made elsewhere", len(table))
+    if test is not None:
+        table = filters.keep(table, ~_of_test(table, test), "in_the_test_part")
     if settings.max_pairs:
         order = np.random.default_rng(settings.seed).permutation(len(table))
         table = filters.keep(table, order < settings.max_pairs, "beyond_max_pairs").reset_index(drop=True)
     pairs = table[list(COLUMNS)]
     return pairs.assign(part=heldout_part(table["prompt"].str.casefold(), settings)), filters
+
+
+def _of_test(table: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
+    """bool [pairs]: whether the test part has the pair's exchange or one of its longer turns."""
+    bare = {name: table[name].str.replace(TAG, "", regex=True).str.strip().str.casefold() for name in COLUMNS}
+    turn, reply = test["turn"].str.casefold(), test["reply"].str.casefold()
+    exchanges = set(zip(turn, reply, strict=True))
+    found = np.array([pair in exchanges for pair in zip(bare["prompt"], bare["chosen"], strict=True)], dtype=bool)
+    turns = {own for own in {*turn, *reply} if count_words(own) >= SEEN_WORDS}
+    for name in COLUMNS:
+        found |= bare[name].isin(turns).to_numpy()
+    return found
 
 
 def _load(settings: GivenPairs, name: str) -> pd.DataFrame:

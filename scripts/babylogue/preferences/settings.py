@@ -77,7 +77,7 @@ class MixedPairs(Settings):
 
     kind: Literal["mixed"]
     """Which construction."""
-    shares: dict[str, float]
+    shares: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     """Pair set -> share; they add up to 1. A set with share 0 bounds the size alone."""
     seed: int = 0
     """Seed of the drawing."""

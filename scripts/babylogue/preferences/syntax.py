@@ -2,8 +2,8 @@
 
 They are the supervision of form that synthetic pairs lack: agreement of a pronoun and its verb, the order of a
 determiner or preposition and what it governs, and the case of a pronoun. The violations are those that closed
-lists of words can make without a parser, so that hardly any comes out well-formed; what the corpus has as a turn
-is left out.
+lists of words can make without a parser, so that hardly any comes out well-formed; one that is among the sentences
+itself is left out.
 
 pairs parquet: as of natural pairs, and violation (agreement | order | case).
 """
@@ -57,7 +57,8 @@ def _agreement(words: list[str]) -> Iterator[list[str]]:
 def _disagreeing(subject: str, verb: str) -> str | None:
     """The form of the verb that a pronoun does not take, if the one that is there agrees with it."""
     if subject in SINGULAR:
-        return VERBS.get(verb)
+        # "It were" is how some speak.
+        return None if (subject, verb) == ("it", "was") else VERBS.get(verb)
     if subject in PLURAL:
         return _BARE.get(verb)
     if subject == "I":
@@ -75,7 +76,8 @@ def _order(words: list[str]) -> Iterator[list[str]]:
 
 def _case(words: list[str]) -> Iterator[list[str]]:
     for place, (first, second, after) in enumerate(zip(words, words[1:], [*words[2:], ""], strict=False)):
-        if first in ACCUSATIVE and second in _FINITE:
+        coordinated = place and words[place - 1] == "and"  # you and me can: colloquial
+        if first in ACCUSATIVE and second in _FINITE and not coordinated:
             yield [*words[:place], ACCUSATIVE[first], *words[place + 1 :]]
         if first in GOVERNS_CASE and second in NOMINATIVE and after not in _FINITE:
             yield [*words[: place + 1], NOMINATIVE[second], *words[place + 2 :]]

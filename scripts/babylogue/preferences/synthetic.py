@@ -27,6 +27,10 @@ def synthetic_pairs(
     first = replies[replies["sample"] == 0].set_index("prompt")["reply"]
     filters = Filters(f"pairs of {settings.base}", len(natural))
     pairs = filters.keep(natural, natural["prompt"].isin(first.index), "prompt_not_answered")
+    # A prompt has one reply of the teacher's, which must not be trained on and held out: held-out pairs go first.
+    heldout_first = pairs.sort_values("part", kind="stable")  # heldout, train
+    again = heldout_first["prompt"].str.casefold().duplicated().sort_index()
+    pairs = filters.keep(pairs, ~again, "repeated_prompt")
     form = clean_reply if settings.form == "raw" else chat_form
     pairs = pairs.assign(
         turn=pairs["prompt"].map(_only_turn).astype(str), good=pairs["prompt"].map(first).map(form).astype(str)
@@ -58,8 +62,8 @@ def _sound(pairs: pd.DataFrame, settings: SyntheticPairs, filters: Filters) -> p
 def _rejected(pairs: pd.DataFrame, natural: pd.DataFrame, seed: int) -> pd.Series:
     """For each teacher's reply a child's of as many words and the same terminator, or None; each child's once.
 
-    Each part draws from its own replies, so that tuning never meets a held-out one, and none was a true reply to
-    the same prompt.
+    Each part draws from its own replies, so that tuning never meets a held-out one, and none is a true reply to
+    the same prompt in the base set.
     """
     generator = np.random.default_rng(seed)
     true = natural.groupby(natural["prompt"].str.casefold())["chosen"].agg(lambda own: set(own.str.casefold()))

@@ -1,4 +1,4 @@
-"""The prompts of PPO: caregiver turns of the tune part that no pair set uses (Padovani et al. 2025, section 3)."""
+"""The prompts of PPO: caregiver turns of the tune part that no natural pair set uses (Padovani et al. 2025, 3)."""
 
 from collections.abc import Collection, Iterable
 

@@ -58,10 +58,10 @@ EWOK_VOCABULARY_URL = (
 
 def _public_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
-        raise ValueError(f"{url!r} is no http:// or https:// address")
     if parts.username is not None or parts.password is not None:
         raise ValueError("a login does not belong into an address")
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
+        raise ValueError(f"{url!r} is no http:// or https:// address")
     return url
 
 

@@ -49,6 +49,8 @@ class CompletionServer:
             raise UserError(f"{KEY} has characters that no key has: set it anew")
         self._has_key, self._sends_key = bool(key), bool(key) and is_safe(model.url)
         self._session = Session()
+        if urlsplit(model.url).scheme == "http" and is_safe(model.url):
+            self._session.trust_env = False  # a proxy would see what is for this machine alone
         adapter = HTTPAdapter(pool_maxsize=model.requests_at_once)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
