@@ -27,8 +27,8 @@ def given_pairs(settings: GivenPairs, test: pd.DataFrame | None = None) -> tuple
 
     Args:
         test: exchanges (turn, reply) of the test part. A pair goes if prompt and chosen reply are one of them, or
-            if its prompt or a reply of SEEN_WORDS words or more is a turn of theirs: shorter ones (`what's that ?`)
-            are everybody's.
+            if its prompt or a reply, of SEEN_WORDS words or more, is a turn of theirs: shorter ones (`what's that
+            ?`) are everybody's.
 
     Raises:
         UserError: the set cannot be had, or a pair lacks a text or a speaker tag.
