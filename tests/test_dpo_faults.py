@@ -149,6 +149,7 @@ def test_a_state_of_other_settings_pairs_or_parent_is_refused_by_name(parent, tm
     once = TOLD.model_copy(update={"epochs": 1, "checkpoints": [1], "evaluations": 1})
     state = tmp_path / "state"
     dpo_from_files(parent, files[0], once, seed=0, state=state, code="a")
+    (state / "checkpoint-1").mkdir()  # something to lose
     changed = once.model_copy(update={"beta": 0.5})
     for arguments, seed, code, names in (
         ((parent, files[0], changed), 0, "a", "dpo.beta"),
