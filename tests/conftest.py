@@ -107,3 +107,11 @@ def edited(finished):
     for path, content in before.items():
         if path.read_bytes() != content:
             path.write_bytes(content)
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    """Checkpoint -> its weights, of those in a training's state."""
+    return {
+        file.parent.name: file.read_bytes()
+        for file in sorted((folder / "checkpoints").glob("[!.]*/*.safetensors"))
+    }

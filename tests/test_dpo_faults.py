@@ -19,7 +19,7 @@ from babylogue.errors import UserError
 from babylogue.logs import logger
 from babylogue.preferences.dpo import dpo_from_files
 from babylogue.scoring.loading import load_model
-from conftest import PROJECT
+from conftest import PROJECT, weights
 from tiny_pairs import SETTINGS, exchange_pairs, save_parent, tune
 
 TOLD = SETTINGS.model_copy(update={"evaluations": 6, "checkpoints": [1, 4]})
@@ -35,14 +35,6 @@ def start(parent: Path, folder: Path, every_s: float = 0.0, **options) -> subpro
     call = f"run(Path({str(parent)!r}), Path({str(folder)!r}), {every_s})"
     code = f"from test_dpo_faults import *; {call}"
     return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, text=True, **options)
-
-
-def weights(folder: Path) -> dict[str, bytes]:
-    """Checkpoint -> its weights."""
-    return {
-        file.parent.name: file.read_bytes()
-        for file in sorted((folder / "checkpoints").glob("[!.]*/*.safetensors"))
-    }
 
 
 def steps_of(folder: Path) -> list[int]:

@@ -21,6 +21,7 @@ from babylogue.model.pretrain import pretrain
 from babylogue.model.settings import ArchitectureSettings, PretrainSettings
 from babylogue.model.state import TrainingState
 from babylogue.model.tokens import read_tokens
+from conftest import weights
 from tiny_texts import exchanges, save_tiny_texts
 
 SETTINGS = PretrainSettings(
@@ -61,14 +62,6 @@ def start(data: Path, folder: Path, every_s: float = 0.0, **options) -> subproce
     call = f"train(Path({str(data)!r}), Path({str(folder)!r}), every_s={every_s})"
     code = f"from test_pretrain_faults import *; {call}"
     return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, text=True, **options)
-
-
-def weights(folder: Path) -> dict[str, bytes]:
-    """Checkpoint -> its weights."""
-    return {
-        file.parent.name: file.read_bytes()
-        for file in sorted((folder / "checkpoints").glob("[!.]*/*.safetensors"))
-    }
 
 
 def newest(folder: Path) -> int:
