@@ -203,7 +203,7 @@ def suite_scores(name: str, folder: Path, model, tokenizer) -> tuple[pd.DataFram
     suite = registry.load(name)
     if suite.needs:
         source = GivenPairs(kind="given", path=str(folder / SAMPLES[name][0]), part="test")
-        given_pairs(source).to_parquet(folder / "pairs.parquet")
+        given_pairs(source)[0].to_parquet(folder / "pairs.parquet")
         inputs = {"pairs": [folder / "pairs.parquet"]}
     else:
         inputs = {"mirror": suite.mirror_files(folder)}
