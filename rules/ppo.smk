@@ -46,5 +46,7 @@ for run, row in rows(CONFIG.models, "method", "ppo").items():
             settings=settings_of(row, "method", "parent", "parent_checkpoint", "kept", "heldout_pairs"),
             judging=settings_of(CONFIG.teacher.judging) if REWARDS[row.reward].needs != ("references",) else {},
             run=run,
+            # No output: Snakemake deletes those of a job that was killed.
+            state=model_file(run, "state"),
         script:
             "../scripts/ppo.py"

@@ -3,19 +3,21 @@
 snakemake --cores 2 results/models/ppo_bleu/seed0/best
 """
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 
-from babylogue.logs import job_log, logger
+from babylogue.logs import job_log
 from babylogue.model.checkpoints import save_model
 from babylogue.model.device import prepare_device
+from babylogue.model.state import TrainingState, content_digest
 from babylogue.model.texts import training_texts
 from babylogue.preferences.accuracy import pair_accuracy
 from babylogue.provenance import write_settings
 from babylogue.reinforcement.ppo import train
 from babylogue.reinforcement.prompts import fitting_prompts
-from babylogue.reinforcement.rewards import RewardInputs, build_reward
+from babylogue.reinforcement.rewards import RewardInputs, build_reward, first_references
 from babylogue.reinforcement.settings import PPOSettings
 from babylogue.scoring.loading import load_model
 
@@ -28,8 +30,28 @@ def reward_of(job, name, device):
     return build_reward(name, RewardInputs(**inputs, **job.params.judging, device=str(device)))
 
 
+def made_with(job):
+    """What the result depends on."""
+    return {
+        "ppo": job.params.settings,
+        "judging": job.params.judging,
+        "seed": job.wildcards.seed,
+        "code": job.params.code,
+        **{name: content_digest(Path(path)) for name, path in job.input.items()},
+    }
+
+
+def samples(job, result):
+    """Every reply, with the reference that it was held against where the reward has one."""
+    references = {}
+    if "references" in job.input.keys():
+        references = first_references(pd.read_parquet(job.input.references))
+    return result.samples.assign(reference=result.samples["prompt"].map(references).astype("string"))
+
+
 def main(job):
     device = prepare_device(job.threads)
+    state = TrainingState(Path(job.params.state), made_with(job))
     settings = dict(job.params.settings)
     reward = reward_of(job, settings.pop("reward"), device)
     settings, seed = PPOSettings(**settings), int(job.wildcards.seed)
@@ -49,14 +71,13 @@ def main(job):
         seed=seed,
         corpus_texts=corpus,
         held_out=lambda policy: pair_accuracy(policy, tokenizer, heldout),
+        state=state,
     )
-    if result.stopped:
-        logger.warning("stopped by the guard: %s; best is step %d", result.stopped, result.best_step)
     for name in ("final", "best"):
         model.load_state_dict(getattr(result, name))
         save_model(model, tokenizer, Path(job.output[name]))
     result.log.to_csv(job.output.log, index=False)
-    result.samples.to_parquet(job.output.samples)
+    samples(job, result).to_parquet(job.output.samples)
     write_settings(
         job.output.settings,
         run=job.params.run,
@@ -67,6 +88,7 @@ def main(job):
         reward=job.params.settings["reward"],
         stopped=result.stopped or "",
     )
+    shutil.rmtree(state.folder)
 
 
 if __name__ == "__main__":

@@ -6,64 +6,23 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from tokenizers import Tokenizer, models
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from babylogue.errors import UserError
-from babylogue.reinforcement import ppo
+from babylogue.reinforcement import policy as policies
+from babylogue.reinforcement import ppo, rollouts
 from babylogue.reinforcement.guard import Best, Guard
 from babylogue.reinforcement.policy import Policy, action_states, log_distribution
-from babylogue.reinforcement.records import LOG_COLUMNS
+from babylogue.reinforcement.records import LOG_COLUMNS, repeats_itself
 from babylogue.reinforcement.rollouts import draw, encode_prompts, pad_left, sample, stop_tokens
 from babylogue.reinforcement.settings import GuardSettings, PPOSettings
-
-WORDS = [
-    "what",
-    "is",
-    "that",
-    "where",
-    "a",
-    "ball",
-    "dog",
-    "go",
-    "no",
-    "?",
-    ".",
-    "</s>",
-    "*MOT:",
-    "*CHI:",
-    "*FAT:",
-]
-PROMPTS = ["*MOT: what is that ?", "*FAT: go .", "*MOT: where is a dog ?", "*MOT: no ."]
+from tiny_ppo import PROMPTS, WORDS, ball, quick, tiny_llama, tiny_tokenizer
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    vocabulary = {word: index for index, word in enumerate(["<pad>", "<s>", *WORDS])}
-    core = Tokenizer(models.WordLevel(vocabulary, unk_token="<pad>"))
-    core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    core.add_tokens(["*MOT:", "*CHI:", "*FAT:"])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<pad>"
-    )
-
-
-def tiny_llama(tokenizer, seed=0):
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=64,
-        initializer_range=0.3,
-        bos_token_id=1,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=0,
-    )
-    return LlamaForCausalLM(config).eval()
+    return tiny_tokenizer()
 
 
 def rollout_of(policy, tokenizer, *, prompts=PROMPTS, seed=3, max_new_tokens=12, temperature=1.0, top_p=1.0):
@@ -87,21 +46,6 @@ def fresh_log_probs(model, rollout, row, temperature=1.0):
     with torch.no_grad():
         log_p = (model(ids[None]).logits[0] / temperature).log_softmax(-1)[-length - 1 : -1]
     return log_p.gather(1, ids[-length:, None])[:, 0], log_p
-
-
-def ball(prompts, replies):
-    """1 for a reply that says `ball`."""
-    return np.array([float("ball" in reply.split()) for reply in replies])
-
-
-def quick(**changes):
-    """Settings of a run that takes a second or so."""
-    guard = {"max_kl": None, "min_entropy": None, "max_identical_share": None, "max_empty_share": None}
-    defaults = dict(
-        prompts=160, batch_size=16, minibatch_size=8, learning_rate=3e-3, max_new_tokens=6, evaluate_every=4,
-        guard=GuardSettings(**guard, max_unfinished_share=None),
-    )  # fmt: skip
-    return PPOSettings(**(defaults | changes))
 
 
 # Rollouts
@@ -206,6 +150,24 @@ def test_nucleus_sampling_is_what_the_loss_sees(tokenizer):
     assert float(parts["ratio_max"]) == pytest.approx(1, abs=1e-4)
 
 
+def test_in_bfloat16_the_loss_still_sees_what_was_sampled(tokenizer, monkeypatch):
+    """As on a GPU: the transformer in bfloat16, the output layer, the value head and the loss in float32."""
+    for module in (policies, rollouts):
+        monkeypatch.setattr(module, "mixed_precision", lambda device: torch.autocast("cpu", dtype=torch.bfloat16))
+    policy = Policy(tiny_llama(tokenizer))
+    rollout = rollout_of(policy, tokenizer)
+    assert rollout.hidden.dtype == rollout.log_probs.dtype == torch.float32
+    exact, _ = fresh_log_probs(policy.language_model, rollout, 0)
+    assert not torch.allclose(rollout.log_probs[0][rollout.actions[0]], exact, atol=1e-5)
+    ones = torch.ones_like(rollout.log_probs)
+    targets = ppo.Targets(values=ones, advantages=ones, returns=ones)
+    loss, parts = ppo.minibatch_loss(policy, rollout, targets, [0, 1, 2, 3], quick(max_new_tokens=12))
+    loss.backward()
+    assert loss.dtype == torch.float32 and float(parts["clip_share"]) == 0
+    assert float(parts["ratio_max"]) == pytest.approx(1, abs=0.1)
+    assert all(p.grad.dtype == torch.float32 and torch.isfinite(p.grad).all() for p in policy.parameters())
+
+
 def test_same_seed_same_rollout(tokenizer):
     policy = Policy(tiny_llama(tokenizer))
     one, two, other = (rollout_of(policy, tokenizer, seed=seed) for seed in (3, 3, 4))
@@ -302,7 +264,9 @@ def test_an_unfinished_reply_earns_the_penalty(tokenizer):
 
 def test_a_task_with_a_known_optimum_is_solved(tokenizer):
     model = tiny_llama(tokenizer)
-    settings = quick(prompts=800, kl_coefficient=0.01, kl_target=None, entropy_coefficient=0.01)
+    settings = quick(
+        prompts=800, learning_rate=1e-3, kl_coefficient=0.01, kl_target=None, entropy_coefficient=0.01
+    )
     result = ppo.train(model, tokenizer, PROMPTS, ball, settings, seed=0)
     assert result.log["reward_mean"].iloc[:3].mean() < 0.4
     assert result.log["reward_mean"].iloc[-5:].mean() > 0.8
@@ -409,6 +373,11 @@ def test_settings_that_contradict_each_other():
         PPOSettings(prompts=10)
 
 
+def test_a_reply_repeats_itself_if_neighbouring_words_come_again():
+    replies = "no no no .", "in there in there .", "no no .", "the dog and the cat .", "", "ball ."
+    assert [repeats_itself(reply.split()[:-1]) for reply in replies] == [True, True] + [False] * 4
+
+
 # The guard
 
 
@@ -422,6 +391,55 @@ def test_the_guard_averages_and_names_quantity_value_and_bound():
     assert "entropy" in guard.check({"entropy": 0.1}) and "min_entropy 0.5" in guard.check({"entropy": 0.1})
     assert Guard(GuardSettings(window_steps=1, min_entropy=None)).check({"entropy": 0.0}) is None
     assert "gradient_norm is nan" in guard.check({"gradient_norm": math.nan})
+
+
+@pytest.mark.parametrize(
+    ("setting", "quantity", "good", "bad"),
+    [
+        ("max_kl", "kl_k1", 2.0, 2.1), ("min_entropy", "entropy", 2.0, 1.9),
+        ("min_reply_tokens", "reply_tokens", 2.0, 1.9), ("max_reply_tokens", "reply_tokens", 2.0, 2.1),
+        ("max_empty_share", "empty_share", 0.2, 0.3), ("max_repeated_share", "repeated_share", 0.2, 0.3),
+        ("max_identical_share", "identical_share", 0.2, 0.3),
+        ("max_unfinished_share", "unfinished_share", 0.2, 0.3),
+        ("max_ratio", "ratio_max", 2.0, 2.1), ("max_clip_share", "clip_share", 0.2, 0.3),
+        ("max_value_error", "value_error", 2.0, 2.1),
+    ],
+)  # fmt: skip
+def test_every_bound_is_fatal_where_it_is_set_and_only_there(setting, quantity, good, bad):
+    bounds = {name: None for name in GuardSettings.model_fields if name != "window_steps"}
+    bound = GuardSettings(**bounds | {setting: good}, window_steps=1)
+    guard = Guard(bound)
+    assert guard.check({quantity: good}) is None and guard.tolerates({quantity: good})
+    assert f"{setting} {good:g}" in guard.check({quantity: bad}) and not guard.tolerates({quantity: bad})
+    unwatched = Guard(GuardSettings(**bounds, window_steps=1))
+    assert unwatched.check({quantity: bad}) is None and unwatched.tolerates({quantity: bad})
+
+
+def test_the_guard_names_everything_that_is_out_of_bounds():
+    reason = Guard(GuardSettings(window_steps=1)).check({"kl_k1": 26.0, "entropy": 0.1, "empty_share": 0.1})
+    assert "max_kl 25; entropy" in reason and "share of empty" not in reason
+
+
+def test_a_guard_that_is_put_back_goes_on_where_it_was():
+    rows = [{"kl_k1": kl, "held_out_accuracy": 60.0 - kl} for kl in (1.0, 5.0, 3.0, 8.0)]
+    settings = GuardSettings(window_steps=3, max_kl=5.0, max_held_out_drop=6.0)
+    whole = Guard(settings)
+    told = [whole.check(row) for row in rows]
+    assert told[:3] == [None] * 3 and "5.33 over the last 3 steps" in told[3] and "7.00 points" in told[3]
+    for at in range(4):
+        before, after = Guard(settings), Guard(settings)
+        for row in rows[:at]:
+            before.check(row)
+        after.load_state_dict(before.state_dict())
+        assert [after.check(row) for row in rows[at:]] == told[at:]
+
+
+def test_an_evaluation_that_is_out_of_bounds_is_not_kept_as_best(tokenizer):
+    """Before the average over a window has told: any KL is too much, and only the start has none."""
+    bounds = quick().guard.model_copy(update={"max_kl": 1e-3, "window_steps": 1000})
+    result = ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, ball, quick(prompts=128, guard=bounds), seed=0)
+    assert result.stopped is None and result.best_step == 0
+    assert (result.log["checkpoint"] == "best").tolist() == [True] + [False] * 8
 
 
 def test_the_guard_watches_held_out_accuracy():

@@ -152,6 +152,12 @@ def test_value_loss(rng):
     assert float(objective.value_loss(new, old, returns, MASK, 0.2)) == pytest.approx(0.5 * np.mean(losses))
 
 
+def test_value_error_is_the_root_of_the_mean_square(rng):
+    values, returns = random(rng, 3, 3), random(rng, 3, 3)
+    squares = [(v - r) ** 2 for v, r in zip(flat(values), flat(returns), strict=True)]
+    assert objective.value_error(values, returns, MASK) == pytest.approx(math.sqrt(sum(squares) / 6))
+
+
 def test_explained_variance():
     returns = torch.tensor([[1.0, 2.0, 3.0]])
     actions = torch.ones(1, 3, dtype=torch.bool)

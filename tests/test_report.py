@@ -505,6 +505,21 @@ def test_a_single_checkpoint_without_a_curve(baselines):
     Page(text)
 
 
+def test_what_the_guard_did_stands_beside_the_curves():
+    reason = "entropy (nats a token) is 0.31 over the last 2 steps, below min_entropy 0.5"
+    log = pd.DataFrame(
+        {"step": range(5), "reward_mean": 0.1, "kl_full": 0.2, "empty_share": 0.0, "reply_tokens": 4.0}
+    ).assign(checkpoint=["best", None, "best", None, None], stopped=[None] * 4 + [reason])
+    text = page_of(SCORES, logs=LOGS | {"ppo_bleu": log})
+    told = f"Seed 0 was stopped at step 4: {reason}. The checkpoint best of seed 0, ringed, is step 2."
+    assert text.count(told) == 4  # reward, KL, length, shares
+    for title in ("Reward", "KL from the parent", "Length of the replies", "Replies"):
+        assert f"{title} of ppo_bleu" in text
+    assert text.count(">stopped<") == 4
+    calm = page_of(SCORES, logs=LOGS | {"ppo_bleu": log.assign(stopped=np.nan)})
+    assert "was stopped" not in calm and ">stopped<" not in calm
+
+
 def test_undefined_numbers_leave_the_page_whole():
     scores = table(
         *(row("base", "toy_grammar", None, checkpoint=name) for name in ("chck_50K", "chck_100K", "final")),

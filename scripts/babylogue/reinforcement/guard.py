@@ -3,23 +3,30 @@
 import math
 from collections import defaultdict, deque
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
 from .settings import GuardSettings
 
-# Quantity in the log, its bound in the settings, what it is called in the reason.
-UPPER_BOUNDS = (
+# Quantity in the log, its bound in the settings (max_: from above, min_: from below), what the reason calls it.
+BOUNDS = (
     ("kl_k1", "max_kl", "KL from the reference (nats a reply)"),
+    ("entropy", "min_entropy", "entropy (nats a token)"),
+    ("reply_tokens", "min_reply_tokens", "mean length of replies (tokens)"),
+    ("reply_tokens", "max_reply_tokens", "mean length of replies (tokens)"),
     ("empty_share", "max_empty_share", "share of empty replies"),
+    ("repeated_share", "max_repeated_share", "share of replies that repeat themselves"),
     ("identical_share", "max_identical_share", "share of the most frequent reply"),
     ("unfinished_share", "max_unfinished_share", "share of unfinished replies"),
     ("ratio_max", "max_ratio", "largest probability ratio"),
     ("clip_share", "max_clip_share", "share of clipped tokens"),
+    ("value_error", "max_value_error", "error of the values (units of the reward)"),
 )
-LOWER_BOUNDS = (("entropy", "min_entropy", "entropy (nats a token)"),)
-FINITE = ("reward_mean", "kl_k1", "entropy", "gradient_norm")
+FINITE = ("reward_mean", "kl_k1", "entropy", "value_error", "gradient_norm")
+UPDATE = ("ratio_max", "clip_share", "value_error", "gradient_norm")
+"""What is known only after an update."""
 
 
 class Guard:
@@ -38,18 +45,41 @@ class Guard:
         for quantity in FINITE:
             if quantity in row and not math.isfinite(row[quantity]):
                 return f"{quantity} is {row[quantity]}, not a finite number"
-        for bounds, word, sign in ((UPPER_BOUNDS, "above", 1), (LOWER_BOUNDS, "below", -1)):
-            for quantity, setting, name in bounds:
-                bound = getattr(self.settings, setting)
-                if bound is None or quantity not in row:
-                    continue
-                recent = self._recent[quantity]
-                recent.append(row[quantity])
-                mean = sum(recent) / len(recent)
-                if len(recent) == recent.maxlen and sign * (mean - bound) > 0:
-                    over = f"over the last {recent.maxlen} steps" if recent.maxlen > 1 else "in this step"
-                    return f"{name} is {mean:.3g} {over}, {word} {setting} {bound:g}"
-        return self._check_accuracy(row.get("held_out_accuracy", math.nan))
+        reasons = []
+        for quantity, setting, name in BOUNDS:
+            if quantity not in row:
+                continue
+            recent = self._recent[setting]
+            recent.append(row[quantity])
+            mean = sum(recent) / len(recent)
+            if len(recent) == recent.maxlen and self._breaks(setting, mean):
+                over = f"over the last {recent.maxlen} steps" if recent.maxlen > 1 else "in this step"
+                side, bound = "above" if setting.startswith("max_") else "below", getattr(self.settings, setting)
+                reasons.append(f"{name} is {mean:.3g} {over}, {side} {setting} {bound:g}")
+        if reason := self._check_accuracy(row.get("held_out_accuracy", math.nan)):
+            reasons.append(reason)
+        return "; ".join(reasons) or None
+
+    def tolerates(self, row: Mapping[str, float]) -> bool:
+        """Whether the row is within every bound by itself, before any average."""
+        return not any(quantity in row and self._breaks(setting, row[quantity]) for quantity, setting, _ in BOUNDS)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers of the rows so far, as plain values."""
+        recent = {setting: list(values) for setting, values in self._recent.items()}
+        return {"recent": recent, "start_accuracy": self._start_accuracy}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Remember what another one did."""
+        for setting, values in state["recent"].items():
+            self._recent[setting].extend(values)
+        self._start_accuracy = state["start_accuracy"]
+
+    def _breaks(self, setting: str, value: float) -> bool:
+        bound = getattr(self.settings, setting)
+        if bound is None:
+            return False
+        return value > bound if setting.startswith("max_") else value < bound
 
     def _check_accuracy(self, accuracy: float) -> str | None:
         if math.isnan(accuracy):
@@ -65,16 +95,17 @@ class Guard:
 class Best:
     """Keeps the weights of the best evaluation so far.
 
-    The rule: of the evaluations that no guard event preceded, and whose held-out accuracy is not below the
-    start's by more than `tolerance` percentage points, the one with the highest mean reward since the
-    evaluation before it (the later of equals). The start itself, whose accuracy is the yardstick, is kept only
-    as long as no evaluation qualifies. Without held-out data the reward decides alone.
+    The rule: of the evaluations that no guard event preceded, whose own rollout is within the guard's bounds,
+    and whose held-out accuracy is not below the start's by more than `tolerance` percentage points, the one with
+    the highest mean reward since the evaluation before it (the later of equals). The start itself, whose accuracy
+    is the yardstick, is kept only as long as no evaluation qualifies. Without held-out data the reward decides
+    alone.
     """
 
     def __init__(self, tolerance: float):
         self.tolerance = tolerance
         self.step: int | None = None
-        self.state: dict[str, torch.Tensor] = {}
+        self.weights: dict[str, torch.Tensor] = {}
         self._start_accuracy = math.nan
         self._reward = -math.inf
 
@@ -82,17 +113,27 @@ class Best:
         """Judge an evaluation (`accuracy` in percent, NaN if none); the first is the start. Whether it is kept."""
         if self.step is None:
             self._start_accuracy = accuracy
-            self._keep(step, model)
-            return True
-        if accuracy < self._start_accuracy - self.tolerance or reward < self._reward:
+        elif accuracy < self._start_accuracy - self.tolerance or reward < self._reward:
             return False
-        self._reward = reward
-        self._keep(step, model)
+        else:
+            self._reward = reward
+        self.step = step
+        self.weights = weights(model)
         return True
 
-    def _keep(self, step: int, model: PreTrainedModel) -> None:
-        self.step = step
-        self.state = weights(model)
+    def state_dict(self) -> dict[str, Any]:
+        """What it keeps and remembers, for a state on disk."""
+        return {
+            "step": self.step,
+            "weights": self.weights,
+            "start_accuracy": self._start_accuracy,
+            "reward": self._reward,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Keep and remember what another one did."""
+        self.step, self.weights = state["step"], state["weights"]
+        self._start_accuracy, self._reward = state["start_accuracy"], state["reward"]
 
 
 def weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:

@@ -7,7 +7,8 @@ Sources: GAE, Schulman et al. 2016 (arXiv 1506.02438); PPO, Schulman et al. 2017
 adaptive coefficient, Ziegler et al. 2019 (1909.08593); k1 and k3, Schulman 2020 ("Approximating KL divergence").
 """
 
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 
@@ -132,6 +133,11 @@ def value_loss(
     return 0.5 * masked_mean(torch.maximum((values - returns) ** 2, (clipped - returns) ** 2), actions)
 
 
+def value_error(values: torch.Tensor, returns: torch.Tensor, actions: torch.Tensor) -> float:
+    """Root of the mean squared difference of values and returns over the actions, in units of the reward."""
+    return float(masked_mean((values - returns) ** 2, actions).sqrt())
+
+
 def explained_variance(values: torch.Tensor, returns: torch.Tensor, actions: torch.Tensor) -> float:
     """1 - Var(R - V) / Var(R) over the actions; NaN if the returns do not vary."""
     error, target = (returns - values)[actions], returns[actions]
@@ -139,33 +145,32 @@ def explained_variance(values: torch.Tensor, returns: torch.Tensor, actions: tor
     return float(1 - error.var(correction=0) / variance) if variance > 0 else float("nan")
 
 
-class KLController(Protocol):
-    """Holds the weight of the KL penalty."""
-
-    coefficient: float
-
-    def update(self, kl: float, episodes: int) -> None:
-        """Take note of a batch: its mean KL in nats a reply, and its number of episodes."""
-
-
 class FixedKL:
-    """A coefficient that stays."""
+    """The weight of the KL penalty, which stays."""
 
     def __init__(self, coefficient: float):
         self.coefficient = coefficient
 
     def update(self, kl: float, episodes: int) -> None:
-        pass
+        """Take note of a batch: its mean KL in nats a reply, and its number of episodes."""
+
+    def state_dict(self) -> dict[str, float]:
+        """What a training that goes on needs of it."""
+        return {"coefficient": self.coefficient}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Go on from there."""
+        self.coefficient = state["coefficient"]
 
 
-class AdaptiveKL:
+class AdaptiveKL(FixedKL):
     """A coefficient steered towards a KL target (Ziegler et al. 2019, section 2.2).
 
     error = clip(KL / target - 1, -0.2, 0.2);  coefficient *= 1 + error * episodes / horizon
     """
 
     def __init__(self, coefficient: float, target: float, horizon: int):
-        self.coefficient = coefficient
+        super().__init__(coefficient)
         self.target = target
         self.horizon = horizon
 

@@ -40,16 +40,25 @@ def positions(attention_mask: torch.Tensor) -> torch.Tensor:
     return (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)
 
 
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Runs the transformer in bfloat16 on a GPU; the output layer and the value head stay in float32.
+
+    Sampling, loss and reference share it, so that ratios of their probabilities are of one precision.
+    """
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
 def action_states(
     language_model: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, actions: int
 ) -> torch.Tensor:
     """Hidden states (B, T, H) from which the last `actions` = T tokens of `input_ids` (B, L) are predicted."""
     # The last token predicts nothing that is trained on.
     inputs, mask = input_ids[:, :-1], attention_mask[:, :-1]
-    output = language_model.base_model(
-        input_ids=inputs, attention_mask=mask, position_ids=positions(mask), use_cache=False
-    )
-    return output.last_hidden_state[:, -actions:]
+    with mixed_precision(language_model.device):
+        output = language_model.base_model(
+            input_ids=inputs, attention_mask=mask, position_ids=positions(mask), use_cache=False
+        )
+    return output.last_hidden_state[:, -actions:].to(language_model.dtype)
 
 
 def log_distribution(

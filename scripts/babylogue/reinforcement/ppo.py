@@ -1,12 +1,17 @@
-"""PPO from rollout to update, as one loop (Schulman et al. 2017; KL in the reward, Ziegler et al. 2019)."""
+"""PPO from rollout to update, as one loop (Schulman et al. 2017; KL in the reward, Ziegler et al. 2019).
+
+It survives being killed. The random numbers of a step depend on the seed and the step alone: none are kept.
+"""
 
 import copy
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +20,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError
 from ..logs import logger, progress
+from ..model.state import TrainingState
 from . import objective
 from .corpus import corpus_batches
-from .guard import Best, Guard, weights
-from .policy import Policy, action_states, log_distribution
-from .records import LOG_COLUMNS, PPOResult, describe_rollout
+from .guard import UPDATE, Best, Guard, weights
+from .policy import Policy, action_states, log_distribution, mixed_precision
+from .records import LOG_COLUMNS, SAMPLE_COLUMNS, PPOResult, describe_rollout
 from .rollouts import Rollout, encode_prompts, sample, stop_tokens
 from .settings import PPOSettings
 
@@ -27,6 +33,17 @@ Reward = Callable[[list[str], list[str]], np.ndarray]
 """Prompts and replies (without tags) to one reward each, (B,)."""
 
 REFERENCE_ROWS = 64  # replies scored by the reference at a time: bounds the memory for (actions, V) tables
+
+
+@dataclass
+class _Position:
+    """Where the training stands, and what it has to tell."""
+
+    step: int = 0  # the next one
+    stopped: str | None = None
+    log: list[dict] = field(default_factory=list)
+    samples: list[dict] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)  # means of the rollouts since the last evaluation
 
 
 @dataclass
@@ -48,18 +65,23 @@ def train(
     seed: int,
     corpus_texts: Sequence[str] | None = None,
     held_out: Callable[[PreTrainedModel], float] | None = None,
+    state: TrainingState | None = None,
     report: Callable[[dict], None] = lambda row: None,
 ) -> PPOResult:
     """Tune `model`, in place, to write replies that `reward` likes; the reference is a copy of it at the start.
 
     `prompts` are turns such as `*MOT: what is that ?`; the child's tag is added here. `held_out` gives the
     dialogue accuracy of a model in percent. `corpus_texts` are needed by the language-model loss only.
-    Deterministic for a seed (on a CPU with the same number of threads).
+    Deterministic for a seed (on a CPU with the same number of threads), if `reward` draws nothing at random, or
+    draws it from torch's own generator.
+
+    With `state` it goes on from what that holds, which ends in the same weights and the same log to the bit on a
+    CPU, if the reward of a reply does not depend on replies before it; `model` must be the parent again.
 
     `report` gets each row of the log (`records.LOG_COLUMNS`) as it is made. Row `step` is about the policy after
     that many updates: its rollout, its held-out accuracy where evaluated, and the update that then follows.
 
-    Raises `UserError` for prompts, texts or rewards that cannot be used.
+    Raises `UserError` for prompts, texts or rewards that cannot be used, and when the disk is full.
     """
     if not prompts:
         raise UserError("PPO has no prompts: choose another part of the corpus")
@@ -67,34 +89,30 @@ def train(
         raise UserError("language_model_coefficient needs corpus texts: provide them, or set it to 0")
     encoded = encode_prompts(tokenizer, prompts, model.config.max_position_embeddings - settings.max_new_tokens)
     stops = stop_tokens(tokenizer)
-    rng = np.random.default_rng(seed)
-    generator = torch.Generator(model.device).manual_seed(seed)
+    generator = torch.Generator(model.device)
 
     policy = Policy(model.requires_grad_(True))
     reference = copy.deepcopy(model).requires_grad_(False)
     optimiser = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, fused=True)
     controller = _kl_controller(settings)
     guard, best = Guard(settings.guard), Best(settings.held_out_tolerance)
-    log: list[dict] = []
-    samples: list[dict] = []
-    recent_rewards: list[float] = []
-    stopped = None
+    parts = {
+        "policy": policy,
+        "optimiser": optimiser,
+        "controller": controller,
+        "guard": guard,
+        "best": best,
+    }
+    at = _restored(state, parts) or _Position()
 
-    corpus = None
-    if settings.language_model_coefficient:
-        corpus = corpus_batches(
-            tokenizer,
-            corpus_texts,
-            size=settings.minibatch_size,
-            max_tokens=model.config.max_position_embeddings,
-            device=model.device,
-            rng=rng,
-        )
-    batches = _batches(len(prompts), settings.batch_size, rng)
+    batches = _batches(len(prompts), settings.batch_size, seed, at.step)
     # One rollout more than updates: the last one judges the final policy.
-    for step in progress(range(settings.steps + 1), description="PPO", unit="step"):
+    steps = range(at.step, at.step if at.stopped else settings.steps + 1)
+    for step in progress(steps, total=settings.steps + 1, initial=at.step, description="PPO", unit="step"):
         row: dict = {"step": step, "episodes": (step + 1) * settings.batch_size}
-        log.append(row)
+        rng = np.random.default_rng([seed, step])
+        for seeded in (generator, torch):  # torch's own is for a reward that samples
+            seeded.manual_seed(int(rng.integers(2**63)))
 
         with _timed(row, "seconds_generation"):
             batch = next(batches)
@@ -112,17 +130,15 @@ def train(
         with _timed(row, "seconds_reward"):
             asked = [prompts[index] for index in batch]
             rewards = _rewards(reward, asked, rollout.replies)
-        for prompt, reply, value, finished in zip(
-            asked, rollout.replies, rewards.tolist(), rollout.finished.tolist(), strict=True
-        ):
-            samples.append({"step": step, "prompt": prompt, "reply": reply, "reward": value, "finished": finished})
+        for own in zip(asked, rollout.replies, rewards.tolist(), rollout.finished.tolist(), strict=True):
+            at.samples.append(dict(zip(SAMPLE_COLUMNS, (step, *own), strict=True)))
 
         with _timed(row, "seconds_training"):
             scores = _scores(rewards, rollout, settings)
             reference_log_probs, kl_full = _measure_reference(policy, reference, rollout, settings)
         row |= describe_rollout(rollout, scores, reference_log_probs, kl_full)
         row["kl_coefficient"] = controller.coefficient
-        recent_rewards.append(row["reward_mean"])
+        at.rewards.append(row["reward_mean"])
 
         last = step == settings.steps
         evaluated = last or step % settings.evaluate_every == 0
@@ -130,33 +146,43 @@ def train(
         if evaluated and held_out is not None:
             with _timed(row, "seconds_held_out"), torch.no_grad():
                 row["held_out_accuracy"] = float(held_out(model))
-        stopped = guard.check(row)
-        if evaluated and not stopped:
-            best.offer(step, float(np.mean(recent_rewards)), row["held_out_accuracy"], model)
-            recent_rewards.clear()
+        at.stopped = guard.check(row)
+        if evaluated and not at.stopped:
+            good = step == 0 or guard.tolerates(row)
+            if good and best.offer(step, float(np.mean(at.rewards)), row["held_out_accuracy"], model):
+                row["checkpoint"] = "best"
+            at.rewards.clear()
 
-        if not (last or stopped):
+        if not (last or at.stopped):
             with _timed(row, "seconds_training"):
                 targets = _targets(policy, rollout, scores, reference_log_probs, controller.coefficient, settings)
-                row["explained_variance"] = objective.explained_variance(
-                    targets.values, targets.returns, rollout.actions
-                )
+                estimated = targets.values, targets.returns, rollout.actions
+                row["value_error"] = objective.value_error(*estimated)
+                row["explained_variance"] = objective.explained_variance(*estimated)
+                corpus = _corpus(tokenizer, corpus_texts, settings, model, rng)
                 row |= update(policy, optimiser, rollout, targets, settings, rng, corpus)
             row["learning_rate"] = optimiser.param_groups[0]["lr"]
             controller.update(row["kl_k1"], settings.batch_size)
-            stopped = guard.check({name: row[name] for name in ("gradient_norm", "ratio_max", "clip_share")})
+            at.stopped = guard.check({name: row[name] for name in UPDATE})
+        if at.stopped:
+            row["stopped"] = at.stopped
+        at.log.append(row)
+        at.step += 1
         report(row)
-        if stopped:
-            logger.warning("PPO stopped at step %d: %s; best is step %s", step, stopped, best.step)
+        if state is not None and (last or at.stopped or state.is_due()):
+            state.save(at.step, _state(at, parts))
+        if at.stopped:
             break
+    if at.stopped:
+        logger.warning("PPO stopped at step %d: %s; best is step %s", at.step - 1, at.stopped, best.step)
 
     return PPOResult(
         final=weights(model),
-        best=best.state or weights(reference),
+        best=best.weights or weights(reference),
         best_step=best.step or 0,
-        stopped=stopped,
-        log=pd.DataFrame(log).reindex(columns=list(LOG_COLUMNS)),
-        samples=pd.DataFrame(samples),
+        stopped=at.stopped,
+        log=pd.DataFrame(at.log).reindex(columns=list(LOG_COLUMNS)),
+        samples=pd.DataFrame(at.samples),
     )
 
 
@@ -180,7 +206,8 @@ def update(
             rows = order[start : start + settings.minibatch_size]
             loss, parts = minibatch_loss(policy, rollout, targets, rows, settings)
             if corpus is not None:
-                corpus_loss = policy.language_model(**next(corpus)).loss
+                with mixed_precision(policy.device):
+                    corpus_loss = policy.language_model(**next(corpus)).loss
                 loss = loss + settings.language_model_coefficient * corpus_loss
                 parts["language_model_loss"] = corpus_loss.detach()
             optimiser.zero_grad()
@@ -299,20 +326,59 @@ def _scores(rewards: np.ndarray, rollout: Rollout, settings: PPOSettings) -> tor
     return torch.where(rollout.finished, scores, settings.unfinished_reward)
 
 
-def _kl_controller(settings: PPOSettings) -> objective.KLController:
+def _kl_controller(settings: PPOSettings) -> objective.FixedKL:
     if settings.kl_target is None:
         return objective.FixedKL(settings.kl_coefficient)
     return objective.AdaptiveKL(settings.kl_coefficient, settings.kl_target, settings.kl_horizon)
 
 
-def _batches(prompts: int, size: int, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Endless batches of prompt indices; each prompt once before any comes again."""
+def _corpus(
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str] | None,
+    settings: PPOSettings,
+    model: PreTrainedModel,
+    rng: np.random.Generator,
+) -> Iterator[dict[str, torch.Tensor]] | None:
+    """Minibatches for the language-model loss; None if it is off."""
+    if not settings.language_model_coefficient:
+        return None
+    return corpus_batches(
+        tokenizer,
+        texts,
+        size=settings.minibatch_size,
+        max_tokens=model.config.max_position_embeddings,
+        device=model.device,
+        rng=rng,
+    )
+
+
+def _batches(prompts: int, size: int, seed: int, step: int) -> Iterator[list[int]]:
+    """Endless batches of prompt indices from that of `step` on; each prompt once before any comes again."""
+    passes, seen = divmod(step * size, prompts)
     waiting: list[int] = []
-    while True:
-        while len(waiting) < size:
-            waiting.extend(rng.permutation(prompts).tolist())
-        yield waiting[:size]
-        waiting = waiting[size:]
+    for number in count(passes):
+        # The last number tells these streams from the steps'.
+        order = np.random.default_rng([seed, number, 1]).permutation(prompts).tolist()
+        waiting += order[seen:] if number == passes else order
+        while len(waiting) >= size:
+            yield waiting[:size]
+            del waiting[:size]
+
+
+def _state(at: _Position, parts: Mapping[str, Any]) -> dict[str, Any]:
+    return {"position": vars(at)} | {name: part.state_dict() for name, part in parts.items()}
+
+
+def _restored(state: TrainingState | None, parts: Mapping[str, Any]) -> _Position | None:
+    """Put the last state, if there is one, into the training's parts; where it stood."""
+    saved = state.load() if state is not None else None
+    if saved is None:
+        return None
+    for name, part in parts.items():
+        part.load_state_dict(saved[name])
+    at = _Position(**saved["position"])
+    logger.info("going on from step %d", at.step)
+    return at
 
 
 def _summary(measured: dict[str, list[float]]) -> dict[str, float]:

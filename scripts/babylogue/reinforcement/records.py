@@ -1,12 +1,14 @@
 """What a PPO run records: the columns of its log, and its result."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 import torch
 
-from ..dialogue import count_words
+from ..dialogue import words
 from . import objective
 from .rollouts import Rollout
 
@@ -22,9 +24,11 @@ LOG_COLUMNS = {
     "entropy": "entropy of the sampling distribution, nats a token",
     "reply_tokens": "mean length of the replies, without the token that ends them",
     "empty_share": "share of replies without any word",
+    "repeated_share": "share of replies that say two neighbouring words again",
     "unfinished_share": "share of replies that did not end within max_new_tokens",
     "identical_share": "share of the most frequent reply",
     "held_out_accuracy": "dialogue accuracy on held-out pairs, percent; missing between evaluations",
+    "value_error": "root mean squared error of the values before the update, units of the reward",
     "explained_variance": "share of the returns' variance that the values explain",
     "policy_loss": "clipped policy loss, mean over minibatches",
     "value_loss": "clipped value loss, mean over minibatches",
@@ -37,9 +41,13 @@ LOG_COLUMNS = {
     "seconds_reward": "seconds spent in the reward",
     "seconds_held_out": "seconds spent on held-out pairs; missing between evaluations",
     "seconds_training": "seconds spent in the reference model and the update",
+    "checkpoint": "`best` where the policy was kept as such; the last such row is the checkpoint's",
+    "stopped": "the guard's reason, in the last row of a run that it stopped",
 }
 """Columns of `PPOResult.log` in order. A row is about one policy: its rollout, and the update that follows from it
 (missing in the last row)."""
+
+SAMPLE_COLUMNS = ("step", "prompt", "reply", "reward", "finished")
 
 
 @dataclass
@@ -57,7 +65,7 @@ class PPOResult:
     log: pd.DataFrame
     """One row a step, columns LOG_COLUMNS."""
     samples: pd.DataFrame
-    """Every reply: step, prompt, reply, reward (as the reward gave it), finished."""
+    """Every reply, columns SAMPLE_COLUMNS; the reward as it was given."""
 
 
 def describe_rollout(
@@ -71,6 +79,7 @@ def describe_rollout(
     replies = len(rollout.replies)
     log_probs, actions = rollout.log_probs, rollout.actions
     lengths = actions.sum(dim=1) - rollout.finished.long()
+    said = [words(reply) for reply in rollout.replies]
     return {
         "reward_mean": float(scores.mean()),
         "reward_std": float(scores.std(correction=0)),
@@ -80,7 +89,14 @@ def describe_rollout(
         "kl_full": kl_full,
         "entropy": float(objective.masked_mean(rollout.entropies, actions)),
         "reply_tokens": float(lengths.double().mean()),
-        "empty_share": sum(count_words(reply) == 0 for reply in rollout.replies) / replies,
+        "empty_share": sum(not own for own in said) / replies,
+        "repeated_share": sum(map(repeats_itself, said)) / replies,
         "unfinished_share": float((~rollout.finished).double().mean()),
         "identical_share": Counter(rollout.replies).most_common(1)[0][1] / replies,
     }
+
+
+def repeats_itself(said: Sequence[str]) -> bool:
+    """Whether two neighbouring words come again: the bigrams of seq-rep-2 (Welleck et al. 2020, section 6)."""
+    pairs = list(pairwise(said))
+    return len(set(pairs)) < len(pairs)

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from ..dialogue import CHILD, speaker_tag
 from ..errors import UserError
 from ..tokenizer.bpe import tag_ids
-from .policy import Policy, log_distribution, positions, top_p_nucleus
+from .policy import Policy, log_distribution, mixed_precision, positions, top_p_nucleus
 
 
 @dataclass
@@ -131,15 +131,16 @@ def sample(
     }
     inputs, position_ids, cache = prompt_ids, positions(attention_mask), None
     for _ in range(max_new_tokens):
-        output = model.base_model(
-            input_ids=inputs,
-            attention_mask=attention_mask,
-            position_ids=position_ids,
-            past_key_values=cache,
-            use_cache=True,
-        )
+        with mixed_precision(policy.device):
+            output = model.base_model(
+                input_ids=inputs,
+                attention_mask=attention_mask,
+                position_ids=position_ids,
+                past_key_values=cache,
+                use_cache=True,
+            )
         cache = output.past_key_values
-        hidden = output.last_hidden_state[:, -1]  # (B, H)
+        hidden = output.last_hidden_state[:, -1].to(model.dtype)  # (B, H)
         log_p = log_distribution(model, hidden, temperature)  # (B, V)
         if top_p < 1:
             nucleus = top_p_nucleus(log_p, top_p)

@@ -16,8 +16,14 @@ class GuardSettings(Settings):
     """Largest KL divergence from the reference model, nats a reply."""
     min_entropy: float | None = Field(0.5, ge=0)
     """Smallest entropy of the sampling distribution, nats a token."""
+    min_reply_tokens: float | None = Field(None, ge=0)
+    """Smallest mean length of a batch's replies, tokens without the one that ends them."""
+    max_reply_tokens: float | None = Field(None, gt=0)
+    """Largest mean length of a batch's replies, likewise."""
     max_empty_share: float | None = Field(0.5, ge=0, le=1)
     """Largest share of replies in a batch without any word."""
+    max_repeated_share: float | None = Field(0.5, ge=0, le=1)
+    """Largest share of replies in a batch that say two neighbouring words again (`no no no`)."""
     max_identical_share: float | None = Field(0.5, ge=0, le=1)
     """Largest share of a batch that its most frequent reply may take."""
     max_unfinished_share: float | None = Field(0.8, ge=0, le=1)
@@ -26,6 +32,8 @@ class GuardSettings(Settings):
     """Largest probability ratio of new to old policy in a step's minibatches."""
     max_clip_share: float | None = Field(None, ge=0, le=1)
     """Largest share of tokens whose policy loss is clipped."""
+    max_value_error: float | None = Field(None, gt=0)
+    """Largest root mean squared error of the values before an update, in units of the reward."""
     max_held_out_drop: float | None = Field(None, ge=0)
     """Largest fall of the held-out accuracy below the start's, percentage points; each evaluation by itself."""
 

@@ -21,6 +21,13 @@ DPO_COLUMNS = {
     "loss": "loss, nats",
 }
 """What a DPO log has of each part, and how it is called."""
+REPLY_COLUMNS = {
+    "empty_share": "empty",
+    "repeated_share": "repeating themselves",
+    "identical_share": "the most frequent",
+    "unfinished_share": "unfinished",
+}
+"""Shares of replies that a PPO log has, and how they are called."""
 
 
 @dataclass(frozen=True)
@@ -204,48 +211,89 @@ def dpo_charts(logs: Logs) -> list[Chart]:
 
 
 def _columns_chart(
-    name: str, title: str, caption: str, logs: Logs, columns: Mapping[str, str], y_label: str
+    name: str,
+    title: str,
+    caption: str,
+    logs: Logs,
+    columns: Mapping[str, str],
+    y_label: str,
+    *,
+    events: Sequence[tuple[str, float]] = (),
+    ringed: str | None = None,
 ) -> Chart | None:
-    """Columns of one model's logs over steps, one line a column and seed; None if no log has one of them."""
+    """Columns of one model's logs over steps, one line a column and seed; None if no log has a number in one.
+
+    `events` are steps with a text, `ringed` is the one of `guard_events` that gets a ring.
+    """
     lines = [
-        Line(label, *log[["step", column]].dropna().to_numpy(dtype=float).T, style=style)
+        Line(label, *known.to_numpy(dtype=float).T, style=style, ringed=next(iter(rings), None))
         for style, (column, label) in enumerate(columns.items())
         for log in logs.values()
-        if column in log
+        if column in log and len(known := log[["step", column]].dropna())
+        for rings in [guard_events(log)[ringed] if ringed else []]
     ]
     if not lines:
         return None
     alt = " ".join(_ends(line, "reward", lambda at: f"step {short_count(at)}") for line in lines)
-    return Chart(line_chart(name, lines, x_label="step", y_label=y_label, alt=f"{title}. {alt}"), title, caption)
+    svg = line_chart(name, lines, x_label="step", y_label=y_label, alt=f"{title}. {alt}", events=events)
+    return Chart(svg, title, caption)
 
 
 def ppo_charts(logs: Logs) -> list[Chart]:
-    """KL and held-out accuracy of all models together, and the reward of each, since rewards differ in scale."""
-    divergence = log_chart(
-        "ppo-kl",
-        "KL from the parent during PPO",
-        "Over the whole vocabulary at the sampled positions.",
-        logs,
-        _STEP,
-        ("kl_full", "KL, nats a reply"),
-    )
-    accuracy = log_chart(
-        "ppo-accuracy",
-        "Held-out accuracy during PPO",
-        "Dialogue accuracy on held-out pairs.",
-        logs,
-        _STEP,
-        ("held_out_accuracy", "accuracy, %"),
-    )
-    rewards = [
+    """Held-out accuracy of all models together; of each its reward, KL and replies, and what the guard did."""
+    charts = [
         log_chart(
-            f"ppo-reward-{number}",
-            f"Reward of {run}",
-            "Mean of a step's replies, each reward on a scale of its own.",
-            {key: log for key, log in logs.items() if key[0] == run},
+            "ppo-accuracy",
+            "Held-out accuracy during PPO",
+            "Dialogue accuracy on held-out pairs.",
+            logs,
             _STEP,
-            ("reward_mean", "mean reward"),
+            ("held_out_accuracy", "accuracy, %"),
         )
-        for number, run in enumerate(dict.fromkeys(run for run, _ in logs))
     ]
-    return [chart for chart in (divergence, accuracy, *rewards) if chart]
+    for number, run in enumerate(dict.fromkeys(run for run, _ in logs)):
+        own = {key: log for key, log in logs.items() if key[0] == run}
+        stops = [step for log in own.values() for step in guard_events(log)["stopped"]]
+        charts += [
+            _columns_chart(
+                f"ppo-{name}-{number}", f"{title} of {run}", " ".join([caption, *_verdicts(own)]), own, columns,
+                y_label, events=[("stopped", step) for step in stops], ringed="best",
+            )
+            for name, title, caption, columns, y_label in (
+                (
+                    "reward", "Reward", "Mean of a step's replies, each reward on a scale of its own.",
+                    {"reward_mean": "reward"}, "mean reward",
+                ),
+                (
+                    "kl", "KL from the parent", "Over the whole vocabulary at the sampled positions.",
+                    {"kl_full": "KL"}, "KL, nats a reply",
+                ),
+                (
+                    "length", "Length of the replies", "Mean of a step's replies, their end not counted.",
+                    {"reply_tokens": "length"}, "tokens",
+                ),
+                ("replies", "Replies", "What is wrong with a step's replies.", REPLY_COLUMNS, "share of replies"),
+            )
+        ]  # fmt: skip
+    return [chart for chart in charts if chart]
+
+
+def guard_events(log: pd.DataFrame) -> dict[str, list[int]]:
+    """Steps at which a PPO run was stopped by the guard (one or none), and the step of `best`, likewise."""
+    known = log.reindex(columns=["step", "checkpoint", "stopped"])
+    return {
+        "stopped": known.loc[known["stopped"].notna(), "step"].tolist(),
+        "best": known.loc[known["checkpoint"] == "best", "step"].tolist()[-1:],
+    }
+
+
+def _verdicts(logs: Logs) -> list[str]:
+    """What the guard did with the runs of one model, and which step was kept, in words."""
+    told = []
+    for (_, seed), log in logs.items():
+        events = guard_events(log)
+        told += [
+            f"Seed {seed} was stopped at step {step}: {log['stopped'].iloc[-1]}." for step in events["stopped"]
+        ]
+        told += [f"The checkpoint best of seed {seed}, ringed, is step {step}." for step in events["best"]]
+    return told

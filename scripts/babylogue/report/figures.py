@@ -77,6 +77,7 @@ def line_chart(
     alt: str,
     log_x: bool = False,
     references: Sequence[tuple[str, float]] = (),
+    events: Sequence[tuple[str, float]] = (),
 ) -> str:
     """An <svg> element for use inside HTML.
 
@@ -85,6 +86,7 @@ def line_chart(
         alt: what the chart shows, in words.
         log_x: x is positive and on a logarithmic axis.
         references: horizontal lines with a text.
+        events: vertical ones.
     """
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(4.8, 3.2), layout="constrained")
@@ -97,6 +99,12 @@ def line_chart(
             axes.annotate(
                 label, (place, value), (0, 2), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
                 ha=side, va="bottom", fontsize=7.5, color=_INK,
+            )  # fmt: skip
+        for label, value in events:
+            axes.axvline(value, color=_MUTED, linewidth=1, linestyle=(0, (1, 2)))
+            axes.annotate(
+                label, (value, 1), (-2, 0), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
+                ha="right", va="top", rotation=90, fontsize=7.5, color=_INK,
             )  # fmt: skip
         drawn: dict[str, object] = {}
         for line in lines:
