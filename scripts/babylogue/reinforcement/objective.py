@@ -149,7 +149,7 @@ class KLController(Protocol):
 
 
 class FixedKL:
-    """A coefficient that stays."""
+    """A coefficient that stays as it is set."""
 
     def __init__(self, coefficient: float):
         self.coefficient = coefficient

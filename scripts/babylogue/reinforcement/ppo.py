@@ -20,11 +20,10 @@ from .corpus import corpus_batches
 from .guard import Best, Guard, weights
 from .policy import Policy, action_states, log_distribution
 from .records import LOG_COLUMNS, PPOResult, describe_rollout
+from .rewards.base import Reward
+from .rewards.multi import measured
 from .rollouts import Rollout, encode_prompts, sample, stop_tokens
 from .settings import PPOSettings
-
-Reward = Callable[[list[str], list[str]], np.ndarray]
-"""Prompts and replies (without tags) to one reward each, (B,)."""
 
 REFERENCE_ROWS = 64  # replies scored by the reference at a time: bounds the memory for (actions, V) tables
 
@@ -95,6 +94,10 @@ def train(
     for step in progress(range(settings.steps + 1), description="PPO", unit="step"):
         row: dict = {"step": step, "episodes": (step + 1) * settings.batch_size}
         log.append(row)
+        now = settings.at(step)
+        row |= {"temperature": now.temperature, "entropy_coefficient": now.entropy_coefficient}
+        if now.kl_target is None:
+            controller.coefficient = now.kl_coefficient
 
         with _timed(row, "seconds_generation"):
             batch = next(batches)
@@ -104,14 +107,15 @@ def train(
                 [encoded[index] for index in batch],
                 stops=stops,
                 max_new_tokens=settings.max_new_tokens,
-                temperature=settings.temperature,
+                temperature=now.temperature,
                 top_p=settings.top_p,
                 generator=generator,
             )
 
         with _timed(row, "seconds_reward"):
             asked = [prompts[index] for index in batch]
-            rewards = _rewards(reward, asked, rollout.replies)
+            rewards, terms = _rewards(reward, asked, rollout.replies, step)
+        row |= terms
         for prompt, reply, value, finished in zip(
             asked, rollout.replies, rewards.tolist(), rollout.finished.tolist(), strict=True
         ):
@@ -119,7 +123,7 @@ def train(
 
         with _timed(row, "seconds_training"):
             scores = _scores(rewards, rollout, settings)
-            reference_log_probs, kl_full = _measure_reference(policy, reference, rollout, settings)
+            reference_log_probs, kl_full = _measure_reference(policy, reference, rollout, now)
         row |= describe_rollout(rollout, scores, reference_log_probs, kl_full)
         row["kl_coefficient"] = controller.coefficient
         recent_rewards.append(row["reward_mean"])
@@ -141,7 +145,7 @@ def train(
                 row["explained_variance"] = objective.explained_variance(
                     targets.values, targets.returns, rollout.actions
                 )
-                row |= update(policy, optimiser, rollout, targets, settings, rng, corpus)
+                row |= update(policy, optimiser, rollout, targets, now, rng, corpus)
             row["learning_rate"] = optimiser.param_groups[0]["lr"]
             controller.update(row["kl_k1"], settings.batch_size)
             stopped = guard.check({name: row[name] for name in ("gradient_norm", "ratio_max", "clip_share")})
@@ -155,7 +159,7 @@ def train(
         best=best.state or weights(reference),
         best_step=best.step or 0,
         stopped=stopped,
-        log=pd.DataFrame(log).reindex(columns=list(LOG_COLUMNS)),
+        log=pd.DataFrame(log).reindex(columns=list(dict.fromkeys([*LOG_COLUMNS, *terms]))),
         samples=pd.DataFrame(samples),
     )
 
@@ -278,9 +282,12 @@ def _measure_reference(
     return reference_log_probs, kl / rows
 
 
-def _rewards(reward: Reward, prompts: list[str], replies: list[str]) -> np.ndarray:
-    """The reward's vector (B,) in float64, checked."""
-    rewards = np.asarray(reward(prompts, replies), dtype=np.float64)
+def _rewards(
+    reward: Reward, prompts: list[str], replies: list[str], step: int
+) -> tuple[np.ndarray, dict[str, float]]:
+    """The reward's vector (B,) in float64, checked, and what the log says of the terms of a sum."""
+    values, terms = measured(reward, prompts, replies, step)
+    rewards = np.asarray(values, dtype=np.float64)
     if rewards.shape != (len(replies),):
         raise UserError(
             f"the reward gave shape {rewards.shape} for {len(replies)} replies: it must give one number each"
@@ -288,7 +295,7 @@ def _rewards(reward: Reward, prompts: list[str], replies: list[str]) -> np.ndarr
     for prompt, reply, value in zip(prompts, replies, rewards, strict=True):
         if not math.isfinite(value):
             raise UserError(f"the reward of reply {reply!r} to {prompt!r} is {value}: it must be finite")
-    return rewards
+    return rewards, terms
 
 
 def _scores(rewards: np.ndarray, rollout: Rollout, settings: PPOSettings) -> torch.Tensor:

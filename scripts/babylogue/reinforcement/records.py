@@ -19,6 +19,8 @@ LOG_COLUMNS = {
     "kl_k3": "KL from the reference by k3, nats a reply",
     "kl_full": "KL from the reference over the whole vocabulary at the sampled positions, nats a reply",
     "kl_coefficient": "weight of the KL penalty",
+    "entropy_coefficient": "weight of the entropy bonus",
+    "temperature": "temperature of the rollout and of its update",
     "entropy": "entropy of the sampling distribution, nats a token",
     "reply_tokens": "mean length of the replies, without the token that ends them",
     "empty_share": "share of replies without any word",
@@ -38,8 +40,9 @@ LOG_COLUMNS = {
     "seconds_held_out": "seconds spent on held-out pairs; missing between evaluations",
     "seconds_training": "seconds spent in the reference model and the update",
 }
-"""Columns of `PPOResult.log` in order. A row is about one policy: its rollout, and the update that follows from it
-(missing in the last row)."""
+"""Columns of `PPOResult.log` in order, and after them, of a weighted sum, weight_{term} and reward_{term} (mean,
+from 0 to 1). A row is about one policy: its rollout, and the update that follows from it (missing in the last
+row)."""
 
 
 @dataclass
@@ -55,7 +58,7 @@ class PPOResult:
     stopped: str | None
     """The guard's reason, or None if the run came to its end."""
     log: pd.DataFrame
-    """One row a step, columns LOG_COLUMNS."""
+    """One row a step, columns LOG_COLUMNS and those of a sum's terms."""
     samples: pd.DataFrame
     """Every reply: step, prompt, reply, reward (as the reward gave it), finished."""
 
