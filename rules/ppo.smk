@@ -4,18 +4,37 @@ Needs: the parent's checkpoint, prompts, held-out pairs, and what the row's rewa
 Makes: models/{run}/seed{seed}/best/ and final/, settings.yaml, log.csv, samples.parquet.
 """
 
-from babylogue.reinforcement.rewards import REWARDS
+from dataclasses import asdict
+
+from babylogue.reinforcement.rewards.registry import needs as reward_needs
+from babylogue.reinforcement.rewards.registry import terms as reward_terms
 
 
 def reward_inputs(reward):
-    """Teacher's references and published models, as far as the reward needs them."""
+    """The teacher's references and the published models that the reward needs."""
     available = {
         "references": f"{RESULTS}/teacher/{ROLLOUTS}.parquet",
         "teacher": f"{RESULTS}/published/{CONFIG.teacher.writer}",
         "judge": f"{RESULTS}/published/{CONFIG.teacher.judge}",
         "embedder": f"{RESULTS}/published/{CONFIG.teacher.embedder}",
     }
-    return {name: available[name] for name in REWARDS[reward].needs}
+    return {name: file for name, file in available.items() if name in reward_needs(reward)}
+
+
+def reward_judging(reward):
+    """How many replies the models behind a reward read at once, if it has any."""
+    models = {"teacher", "judge", "embedder"} & reward_needs(reward)
+    return settings_of(CONFIG.teacher.judging) if models else {}
+
+
+def reward_code(script, reward):
+    """The fingerprint of a script that works with a reward, the other rewards left out."""
+    return code(script, *(kind.module for kind in reward_terms(reward).values()))
+
+
+def reward_kinds(reward):
+    """Term -> where it is defined, what it needs and its range."""
+    return {name: asdict(kind) for name, kind in reward_terms(reward).items()}
 
 
 for run, row in rows(CONFIG.models, "method", "ppo").items():
@@ -42,9 +61,10 @@ for run, row in rows(CONFIG.models, "method", "ppo").items():
             mem_mb=8000,
             runtime=720,
         params:
-            code=code("ppo.py"),
+            code=reward_code("ppo.py", row.reward),
+            kinds=reward_kinds(row.reward),
             settings=settings_of(row, "method", "parent", "parent_checkpoint", "kept", "heldout_pairs"),
-            judging=settings_of(CONFIG.teacher.judging) if REWARDS[row.reward].needs != ("references",) else {},
+            judging=reward_judging(row.reward),
             run=run,
             # No output: Snakemake deletes those of a job that was killed.
             state=model_file(run, "state"),

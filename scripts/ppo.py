@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from babylogue.logs import job_log
 from babylogue.model.checkpoints import save_model
@@ -17,17 +18,23 @@ from babylogue.preferences.accuracy import pair_accuracy
 from babylogue.provenance import write_settings
 from babylogue.reinforcement.ppo import train
 from babylogue.reinforcement.prompts import fitting_prompts
-from babylogue.reinforcement.rewards import RewardInputs, build_reward, first_references
-from babylogue.reinforcement.settings import PPOSettings
+from babylogue.reinforcement.rewards.base import RewardInputs, RewardKind, first_references
+from babylogue.reinforcement.rewards.multi import build_reward
+from babylogue.reinforcement.settings import PPOSettings, RewardSetting
 from babylogue.scoring.loading import load_model
 
 
-def reward_of(job, name, device):
+def reward_of(job, prompts, device):
     """The reward, from what the rule gives it."""
-    inputs = {role: Path(job.input[role]) for role in ("teacher", "judge", "embedder") if role in job.input.keys()}
+    roles = ("parent", "teacher", "judge", "embedder")
+    inputs = {role: Path(job.input[role]) for role in roles if role in job.input.keys()}
     if "references" in job.input.keys():
         inputs["references"] = pd.read_parquet(job.input.references)
-    return build_reward(name, RewardInputs(**inputs, **job.params.judging, device=str(device)))
+    reward = TypeAdapter(RewardSetting).validate_python(job.params.settings["reward"])
+    kinds = {name: RewardKind(**kind) for name, kind in job.params.kinds.items()}
+    return build_reward(
+        reward, kinds, RewardInputs(prompts=prompts, **inputs, **job.params.judging, device=str(device))
+    )
 
 
 def made_with(job):
@@ -52,8 +59,7 @@ def samples(job, result):
 def main(job):
     device = prepare_device(job.threads)
     state = TrainingState(Path(job.params.state), made_with(job))
-    settings = dict(job.params.settings)
-    reward = reward_of(job, settings.pop("reward"), device)
+    settings = {name: value for name, value in job.params.settings.items() if name != "reward"}
     settings, seed = PPOSettings(**settings), int(job.wildcards.seed)
     heldout = pd.read_parquet(job.input.heldout).query("part == 'heldout'")
     corpus = None
@@ -66,7 +72,7 @@ def main(job):
         model,
         tokenizer,
         prompts,
-        reward,
+        reward_of(job, prompts, device),
         settings,
         seed=seed,
         corpus_texts=corpus,

@@ -15,7 +15,10 @@ from babylogue.reinforcement import ppo, rollouts
 from babylogue.reinforcement.guard import Best, Guard
 from babylogue.reinforcement.policy import Policy, action_states, log_distribution
 from babylogue.reinforcement.records import LOG_COLUMNS, repeats_itself
+from babylogue.reinforcement.rewards.base import RewardKind
+from babylogue.reinforcement.rewards.multi import WeightedSum
 from babylogue.reinforcement.rollouts import draw, encode_prompts, pad_left, sample, stop_tokens
+from babylogue.reinforcement.schedules import Schedule
 from babylogue.reinforcement.settings import GuardSettings, PPOSettings
 from tiny_ppo import PROMPTS, WORDS, ball, quick, tiny_llama, tiny_tokenizer
 
@@ -348,6 +351,54 @@ def test_the_adaptive_coefficient_is_logged_and_fixed_stays(tokenizer):
         tiny_llama(tokenizer), tokenizer, PROMPTS, ball, settings.model_copy(update={"kl_target": None}), seed=0
     ).log
     assert (fixed["kl_coefficient"] == 0.2).all()
+
+
+def test_schedules_are_followed_and_the_loss_sees_the_distribution_of_the_step(tokenizer):
+    settings = quick(
+        prompts=16 * 6,
+        minibatch_size=16,
+        epochs_per_batch=1,
+        kl_target=None,
+        temperature=Schedule(values=[2.0, 0.5], steps=2),
+        entropy_coefficient=Schedule(values=[0.0, 0.06], steps=6, form="line"),
+        kl_coefficient=Schedule(values=[0.1, 0.4], steps=1),
+    )
+    log = ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, ball, settings, seed=0).log
+    assert log["temperature"].tolist() == [2, 2, 0.5, 0.5, 2, 2, 0.5]
+    assert log["entropy_coefficient"].tolist() == pytest.approx([0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06])
+    assert log["kl_coefficient"].tolist() == [0.1, 0.4, 0.1, 0.4, 0.1, 0.4, 0.1]
+    # A hot step explores more; and at the one update of its rollout no probability has changed yet.
+    assert log["entropy"][[0, 1, 4, 5]].min() > log["entropy"][[2, 3, 6]].max()
+    assert log["ratio_max"][:6].tolist() == pytest.approx([1] * 6, abs=1e-4)
+    assert log["kl_full"][0] == pytest.approx(0, abs=1e-5)  # the reference has the step's temperature too
+
+
+def test_a_schedule_of_one_value_is_the_number(tokenizer):
+    numbers = {"temperature": 0.8, "entropy_coefficient": 0.01, "kl_coefficient": 0.3}
+    schedules = {name: Schedule(values=[value, value], steps=1) for name, value in numbers.items()}
+    plain, scheduled = (
+        ppo.train(
+            tiny_llama(tokenizer), tokenizer, PROMPTS, ball, quick(prompts=64, kl_target=None, **own), seed=0
+        )
+        for own in (numbers, schedules)
+    )
+    assert all(torch.equal(plain.final[name], scheduled.final[name]) for name in plain.final)
+
+
+def test_weights_alternate_between_terms_which_the_log_names(tokenizer):
+    def short(prompts, replies):
+        return np.array([5.0 * (len(reply.split()) < 2) for reply in replies])
+
+    weights = {"ball": Schedule(values=[1, 0], steps=2), "short": Schedule(values=[0, 1], steps=2)}
+    reward = WeightedSum(
+        {"ball": (ball, RewardKind("", (), 0, 1)), "short": (short, RewardKind("", (), 0, 5))}, weights
+    )
+    settings = quick(prompts=16 * 5, unfinished_reward=None)
+    log = ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, reward, settings, seed=0).log
+    assert list(log) == [*LOG_COLUMNS, "weight_ball", "reward_ball", "weight_short", "reward_short"]
+    assert log["weight_ball"].tolist() == [1, 1, 0, 0, 1, 1]
+    expected = log["reward_ball"].where(log["weight_ball"] == 1, log["reward_short"])
+    assert log["reward_mean"].tolist() == pytest.approx(expected.tolist())
 
 
 def test_rewards_that_cannot_be_used(tokenizer):

@@ -28,6 +28,7 @@ def with_data(project):
 OVERLAYS = {
     "ablations.yaml": ("childes_small.yaml", {"base_wide"}),
     "preferences.yaml": ("childes_small.yaml", {"base"}),
+    "curricula.yaml": ("childes_small.yaml", {"base"}),
     "search_pretrain.yaml": ("childes_small.yaml", {"rate_5e-4", "rate_4e-3", "rate_2e-3_rows_32"}),
     "paper_scales.yaml": ("paper.yaml", {"base_350m", "base_1300m"}),
 }

@@ -204,6 +204,14 @@ def test_comment_and_docstring_rerun_nothing(edited):
             {run for run in MODELS if run.startswith("ppo_")},
         ),
         (
+            "reinforcement/rewards/semsim.py",
+            "import numpy",
+            "BEHAVIOUR = 1\nimport numpy",
+            {"score", "ppo_ppo_semsim"},
+            {"ppo_semsim"},
+        ),
+        ("reinforcement/rewards/registry.py", "REWARDS = {", "OTHERS = 1\nREWARDS = {", set(), set()),
+        (
             "preferences/dpo.py",
             "import torch\n",
             "import torch\n\nBEHAVIOUR = 1\n",

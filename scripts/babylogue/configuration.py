@@ -21,8 +21,8 @@ from .preferences.settings import (
     SyntaxPairs,
     SyntheticPairs,
 )
-from .reinforcement.rewards import REWARDS
-from .reinforcement.settings import PPOSettings
+from .reinforcement.rewards.registry import REWARDS, needs
+from .reinforcement.settings import PPOSettings, RewardSetting
 from .settings import Settings
 from .suites.registry import COMBINATIONS, DIALOGUE
 from .suites.registry import NAMES as SUITES
@@ -76,8 +76,9 @@ class PPORow(PPOSettings, _Tuned):
 
     method: Literal["ppo"]
     """How the model is made."""
-    reward: str
-    """What replies are rewarded for, by name."""
+    reward: RewardSetting
+    """What replies are rewarded for: a name, or a weighted sum, {bleu: 0.5, grammaticality: 0.5}, of terms brought
+    to 0 to 1, each weight a number or a schedule."""
     heldout_pairs: str
     """The natural pair set on whose held-out part the run is watched."""
 
@@ -222,8 +223,13 @@ class Configuration(Settings):
                 raise ValueError(
                     f"models.{name}.heldout_pairs: no natural set {row.heldout_pairs!r} of the tune part"
                 )
-            if isinstance(row, PPORow) and row.reward not in REWARDS:
-                raise ValueError(f"models.{name}.reward: no reward {row.reward!r}; there are {', '.join(REWARDS)}")
+            if isinstance(row, PPORow):
+                for reward in [row.reward] if isinstance(row.reward, str) else row.reward:
+                    if reward not in REWARDS:
+                        raise ValueError(
+                            f"models.{name}.reward: no reward {reward!r}; there are {', '.join(REWARDS)}, and "
+                            "weighted sums such as {bleu: 0.5, grammaticality: 0.5}"
+                        )
 
     def _check_published(self) -> None:
         for name in self.models:
@@ -237,7 +243,7 @@ class Configuration(Settings):
         for name, row in self.models.items():
             if isinstance(row, _Tuned) and row.parent in self.published and self.published[row.parent].remote:
                 raise ValueError(f"models.{name}.parent: {row.parent} is a server, which can be no parent")
-            if isinstance(row, PPORow) and "teacher" in REWARDS[row.reward].needs and self._remote_writer():
+            if isinstance(row, PPORow) and "teacher" in needs(row.reward) and self._remote_writer():
                 raise ValueError(
                     f"models.{name}.reward: {row.reward} asks the teacher for log-probabilities of other replies "
                     f"than its own, and {self.teacher.writer} is a server; set the row to null or take a model as "
@@ -350,7 +356,7 @@ def resolve(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _describe(error: dict, raw: dict[str, Any]) -> str:
     """`key: what is wrong`, the key as the user wrote it."""
-    place = [str(part) for part in error["loc"]]
+    place = [str(part) for part in error["loc"] if not str(part).startswith("<")]  # which form a value has
     if len(place) > 2 and place[0] in ("models", "pairs"):
         tag = place.pop(2)  # the method or kind, which the user's file does not spell as a level
         own = (raw.get("models") or {}).get(place[1])

@@ -4,6 +4,7 @@ import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -30,7 +31,7 @@ def commit() -> str | None:
     return described.stdout.strip() or None
 
 
-def write_settings(path: str, *, run: str, seed: int, method: str, settings: Settings, **others: str) -> None:
+def write_settings(path: str, *, run: str, seed: int, method: str, settings: Settings, **others: Any) -> None:
     """Write the resolved settings, the seed, the commit and the versions of what made a model."""
     content = {
         "run": run,

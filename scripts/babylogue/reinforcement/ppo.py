@@ -25,12 +25,11 @@ from . import objective
 from .corpus import corpus_batches
 from .guard import UPDATE, Best, Guard, weights
 from .policy import Policy, action_states, log_distribution, mixed_precision
-from .records import LOG_COLUMNS, SAMPLE_COLUMNS, PPOResult, describe_rollout
+from .records import SAMPLE_COLUMNS, PPOResult, describe_rollout, log_table
+from .rewards.base import Reward
+from .rewards.multi import measured
 from .rollouts import Rollout, encode_prompts, sample, stop_tokens
 from .settings import PPOSettings
-
-Reward = Callable[[list[str], list[str]], np.ndarray]
-"""Prompts and replies (without tags) to one reward each, (B,)."""
 
 REFERENCE_ROWS = 64  # replies scored by the reference at a time: bounds the memory for (actions, V) tables
 
@@ -113,6 +112,10 @@ def train(
         rng = np.random.default_rng([seed, step])
         for seeded in (generator, torch):  # torch's own is for a reward that samples
             seeded.manual_seed(int(rng.integers(2**63)))
+        now = settings.at(step)
+        row |= {"temperature": now.temperature, "entropy_coefficient": now.entropy_coefficient}
+        if now.kl_target is None:
+            controller.coefficient = now.kl_coefficient
 
         with _timed(row, "seconds_generation"):
             batch = next(batches)
@@ -122,20 +125,21 @@ def train(
                 [encoded[index] for index in batch],
                 stops=stops,
                 max_new_tokens=settings.max_new_tokens,
-                temperature=settings.temperature,
+                temperature=now.temperature,
                 top_p=settings.top_p,
                 generator=generator,
             )
 
         with _timed(row, "seconds_reward"):
             asked = [prompts[index] for index in batch]
-            rewards = _rewards(reward, asked, rollout.replies)
+            rewards, terms = _rewards(reward, asked, rollout.replies, step)
+        row |= terms
         for own in zip(asked, rollout.replies, rewards.tolist(), rollout.finished.tolist(), strict=True):
             at.samples.append(dict(zip(SAMPLE_COLUMNS, (step, *own), strict=True)))
 
         with _timed(row, "seconds_training"):
             scores = _scores(rewards, rollout, settings)
-            reference_log_probs, kl_full = _measure_reference(policy, reference, rollout, settings)
+            reference_log_probs, kl_full = _measure_reference(policy, reference, rollout, now)
         row |= describe_rollout(rollout, scores, reference_log_probs, kl_full)
         row["kl_coefficient"] = controller.coefficient
         at.rewards.append(row["reward_mean"])
@@ -160,7 +164,7 @@ def train(
                 row["value_error"] = objective.value_error(*estimated)
                 row["explained_variance"] = objective.explained_variance(*estimated)
                 corpus = _corpus(tokenizer, corpus_texts, settings, model, rng)
-                row |= update(policy, optimiser, rollout, targets, settings, rng, corpus)
+                row |= update(policy, optimiser, rollout, targets, now, rng, corpus)
             row["learning_rate"] = optimiser.param_groups[0]["lr"]
             controller.update(row["kl_k1"], settings.batch_size)
             at.stopped = guard.check({name: row[name] for name in UPDATE})
@@ -181,7 +185,7 @@ def train(
         best=best.weights or weights(reference),
         best_step=best.step or 0,
         stopped=at.stopped,
-        log=pd.DataFrame(at.log).reindex(columns=list(LOG_COLUMNS)),
+        log=log_table(at.log),
         samples=pd.DataFrame(at.samples),
     )
 
@@ -305,9 +309,12 @@ def _measure_reference(
     return reference_log_probs, kl / rows
 
 
-def _rewards(reward: Reward, prompts: list[str], replies: list[str]) -> np.ndarray:
-    """The reward's vector (B,) in float64, checked."""
-    rewards = np.asarray(reward(prompts, replies), dtype=np.float64)
+def _rewards(
+    reward: Reward, prompts: list[str], replies: list[str], step: int
+) -> tuple[np.ndarray, dict[str, float]]:
+    """The reward's vector (B,) in float64, checked, and what the log says of the terms of a sum."""
+    values, terms = measured(reward, prompts, replies, step)
+    rewards = np.asarray(values, dtype=np.float64)
     if rewards.shape != (len(replies),):
         raise UserError(
             f"the reward gave shape {rewards.shape} for {len(replies)} replies: it must give one number each"
@@ -315,7 +322,7 @@ def _rewards(reward: Reward, prompts: list[str], replies: list[str]) -> np.ndarr
     for prompt, reply, value in zip(prompts, replies, rewards, strict=True):
         if not math.isfinite(value):
             raise UserError(f"the reward of reply {reply!r} to {prompt!r} is {value}: it must be finite")
-    return rewards
+    return rewards, terms
 
 
 def _scores(rewards: np.ndarray, rollout: Rollout, settings: PPOSettings) -> torch.Tensor:

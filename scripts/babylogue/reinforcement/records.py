@@ -21,6 +21,8 @@ LOG_COLUMNS = {
     "kl_k3": "KL from the reference by k3, nats a reply",
     "kl_full": "KL from the reference over the whole vocabulary at the sampled positions, nats a reply",
     "kl_coefficient": "weight of the KL penalty",
+    "entropy_coefficient": "weight of the entropy bonus",
+    "temperature": "temperature of the rollout and of its update",
     "entropy": "entropy of the sampling distribution, nats a token",
     "reply_tokens": "mean length of the replies, without the token that ends them",
     "empty_share": "share of replies without any word",
@@ -44,8 +46,9 @@ LOG_COLUMNS = {
     "checkpoint": "`best` where the policy was kept as such; the last such row is the checkpoint's",
     "stopped": "the guard's reason, in the last row of a run that it stopped",
 }
-"""Columns of `PPOResult.log` in order. A row is about one policy: its rollout, and the update that follows from it
-(missing in the last row)."""
+"""Columns of `PPOResult.log` in order, and after them, of a weighted sum, weight_{term} and reward_{term} (mean,
+from 0 to 1). A row is about one policy: its rollout, and the update that follows from it (missing in the last
+row)."""
 
 SAMPLE_COLUMNS = ("step", "prompt", "reply", "reward", "finished")
 
@@ -63,9 +66,15 @@ class PPOResult:
     stopped: str | None
     """The guard's reason, or None if the run came to its end."""
     log: pd.DataFrame
-    """One row a step, columns LOG_COLUMNS."""
+    """One row a step, columns LOG_COLUMNS and those of a sum's terms."""
     samples: pd.DataFrame
     """Every reply, columns SAMPLE_COLUMNS; the reward as it was given."""
+
+
+def log_table(rows: Sequence[dict]) -> pd.DataFrame:
+    """Rows of a run as its log: LOG_COLUMNS, missing where a row has none, and then the columns of a sum's terms."""
+    table = pd.DataFrame(rows)
+    return table.reindex(columns=list(dict.fromkeys([*LOG_COLUMNS, *table.columns])))
 
 
 def describe_rollout(

@@ -1,10 +1,17 @@
 """Settings of PPO: sampling, objective, optimiser, and the guard that stops a run which degenerates."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from ..settings import Settings
+from .schedules import Schedule, Scheduled, all_values, value_at
+
+RewardSetting = Annotated[
+    Annotated[str, Tag("<name>")] | Annotated[dict[str, Scheduled], Field(min_length=1), Tag("<weights>")],
+    Discriminator(lambda value: "<weights>" if isinstance(value, dict) else "<name>"),
+]
+"""A reward's name, or weights by name, a weighted sum."""
 
 
 class GuardSettings(Settings):
@@ -56,8 +63,8 @@ class PPOSettings(Settings):
 
     max_new_tokens: int = Field(20, gt=0)
     """Longest reply in tokens, the token that ends it (speaker tag or end of sequence) included."""
-    temperature: float = Field(1.0, gt=0)
-    """Divides the logits of policy and reference, in sampling and in the loss alike."""
+    temperature: Scheduled = 1.0
+    """Divides the logits of policy and reference, in sampling and in the loss alike; above 0; or a schedule."""
     top_p: float = Field(1.0, gt=0, le=1)
     """Nucleus that replies are sampled from. Below 1, the nucleus of each sampled position is kept, and
     log-probabilities, entropy and KL are of the distribution renormalised over it."""
@@ -72,16 +79,16 @@ class PPOSettings(Settings):
     """Value estimates count within this distance of those at sampling."""
     value_coefficient: float = Field(0.1, ge=0)
     """Weight of the value loss."""
-    entropy_coefficient: float = Field(0.0, ge=0)
-    """Weight of the entropy bonus (nats a token)."""
+    entropy_coefficient: Scheduled = 0.0
+    """Weight of the entropy bonus (nats a token), or a schedule."""
     language_model_coefficient: float = Field(0.0, ge=0)
     """Weight of the language-model loss (nats a token) on minibatch_size corpus texts; 0 leaves it out."""
 
     kl_penalty: Literal["k1", "k3", "abs"] = "k1"
     """Estimate of the KL divergence that is taken off each token's reward: the log-ratio of policy to reference
     (k1), Schulman's unbiased positive k3, or the absolute log-ratio (the published confidence run)."""
-    kl_coefficient: float = Field(0.2, ge=0)
-    """Weight of the KL penalty, at the start if it adapts."""
+    kl_coefficient: Scheduled = 0.2
+    """Weight of the KL penalty, at the start if it adapts; or, with kl_target null, a schedule."""
     kl_target: float | None = Field(6.0, gt=0)
     """KL in nats a reply that the coefficient is steered to; null keeps the coefficient fixed."""
     kl_horizon: int = Field(10_000, gt=0)
@@ -99,8 +106,19 @@ class PPOSettings(Settings):
     guard: GuardSettings = GuardSettings()
     """What ends a run early."""
 
+    @field_validator("temperature")
+    @classmethod
+    def _above_zero(cls, temperature: float | Schedule) -> float | Schedule:
+        if min(all_values(temperature)) == 0:
+            raise ValueError("the temperature must be above 0")
+        return temperature
+
     @model_validator(mode="after")
     def _consistent(self):
+        if isinstance(self.kl_coefficient, Schedule) and self.kl_target is not None:
+            raise ValueError(
+                "kl_coefficient: a schedule needs kl_target: null, or the coefficient would adapt as well"
+            )
         if self.batch_size % self.minibatch_size:
             raise ValueError(f"minibatch_size {self.minibatch_size} does not divide batch_size {self.batch_size}")
         if self.prompts < self.batch_size:
@@ -111,3 +129,8 @@ class PPOSettings(Settings):
     def steps(self) -> int:
         """Rollouts that the policy is updated on."""
         return self.prompts // self.batch_size
+
+    def at(self, step: int) -> Self:
+        """The settings of a step, with a number in the place of every schedule."""
+        scheduled = ("temperature", "entropy_coefficient", "kl_coefficient")
+        return self.model_copy(update={name: value_at(getattr(self, name), step) for name in scheduled})

@@ -46,21 +46,25 @@ class Judge:
             )
         self._digits = torch.tensor([ids[-1] for ids in answers], device=self._model.device)
 
-    @torch.inference_mode()
     def scores(self, prompts: Sequence[str], replies: Sequence[str]) -> np.ndarray:
-        """Expected score of each reply to its prompt, over the probabilities of the digits 0 to 5: (n,) in [0, 5].
+        """Expected score of each reply to its prompt, over `digit_shares`: (n,) in [0, 5]."""
+        return self.digit_shares(prompts, replies) @ np.arange(HIGHEST + 1)
+
+    @torch.inference_mode()
+    def digit_shares(self, prompts: Sequence[str], replies: Sequence[str]) -> np.ndarray:
+        """Probability of each digit 0 to 5 as the score of each reply, among the digits: (n, 6).
 
         Prompts are turns such as `*MOT: what is that ?`, replies the child's words, in CHAT form or plain.
         """
         rows = [self._row(prompt, reply) for prompt, reply in zip(prompts, replies, strict=True)]
-        scores = np.zeros(len(rows))
+        shares = np.zeros((len(rows), HIGHEST + 1))
         with progress(total=len(rows), description="judge", unit="reply") as bar:
             for batch in batches_by_length([len(row) for row in rows], self.batch_size):
                 hidden = self._model.read([rows[index] for index in batch])[0][:, -1]
-                shares = self._model.logits(hidden)[:, self._digits].double().softmax(dim=-1).cpu().numpy()
-                scores[batch] = shares @ np.arange(HIGHEST + 1)
+                logits = self._model.logits(hidden)[:, self._digits]
+                shares[batch] = logits.double().softmax(dim=-1).cpu().numpy()
                 bar.update(len(batch))
-        return scores
+        return shares
 
     def _encode(self, text: str) -> list[int]:
         # The template writes the special tokens itself.
