@@ -18,6 +18,11 @@ def reward_inputs(reward):
     return {name: available[name] for name in REWARDS[reward].needs}
 
 
+def judging_settings(reward):
+    """How the models behind the reward are asked, where there are such."""
+    return settings_of(CONFIG.teacher.judging) if REWARDS[reward].needs != ("references",) else {}
+
+
 for run, row in rows(CONFIG.models, "method", "ppo").items():
 
     rule:
@@ -44,7 +49,7 @@ for run, row in rows(CONFIG.models, "method", "ppo").items():
         params:
             code=code("ppo.py"),
             settings=settings_of(row, "method", "parent", "parent_checkpoint", "kept", "heldout_pairs"),
-            judging=settings_of(CONFIG.teacher.judging) if REWARDS[row.reward].needs != ("references",) else {},
+            judging=judging_settings(row.reward),
             run=run,
         script:
             "../scripts/ppo.py"

@@ -13,25 +13,19 @@ from babylogue.model.device import prepare_device
 from babylogue.model.texts import training_texts
 from babylogue.preferences.accuracy import pair_accuracy
 from babylogue.provenance import write_settings
+from babylogue.reinforcement.inputs import reward_from_files
 from babylogue.reinforcement.ppo import train
 from babylogue.reinforcement.prompts import fitting_prompts
-from babylogue.reinforcement.rewards import RewardInputs, build_reward
 from babylogue.reinforcement.settings import PPOSettings
 from babylogue.scoring.loading import load_model
-
-
-def reward_of(job, name, device):
-    """The reward, from what the rule gives it."""
-    inputs = {role: Path(job.input[role]) for role in ("teacher", "judge", "embedder") if role in job.input.keys()}
-    if "references" in job.input.keys():
-        inputs["references"] = pd.read_parquet(job.input.references)
-    return build_reward(name, RewardInputs(**inputs, **job.params.judging, device=str(device)))
 
 
 def main(job):
     device = prepare_device(job.threads)
     settings = dict(job.params.settings)
-    reward = reward_of(job, settings.pop("reward"), device)
+    reward = reward_from_files(
+        settings.pop("reward"), dict(job.input.items()), **job.params.judging, device=str(device)
+    )
     settings, seed = PPOSettings(**settings), int(job.wildcards.seed)
     heldout = pd.read_parquet(job.input.heldout).query("part == 'heldout'")
     corpus = None
@@ -65,6 +59,7 @@ def main(job):
         settings=settings,
         parent=job.input.parent,
         reward=job.params.settings["reward"],
+        best_step=result.best_step,
         stopped=result.stopped or "",
     )
 

@@ -21,6 +21,7 @@ from .preferences.settings import (
     SyntaxPairs,
     SyntheticPairs,
 )
+from .reinforcement.group_settings import GRPOSettings, RLOOSettings
 from .reinforcement.rewards import REWARDS
 from .reinforcement.settings import PPOSettings
 from .settings import Settings
@@ -31,7 +32,7 @@ from .teacher.settings import PublishedModel, TeacherSettings
 from .tokenizer.settings import TokenizerSettings
 from .transcripts.settings import AdultDialogueSettings, SplitSettings, TranscriptSettings, TripletSettings
 
-METHODS = ("pretrain", "dpo", "ppo")
+METHODS = ("pretrain", "dpo", "ppo", "grpo", "rloo")
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 
@@ -71,18 +72,35 @@ class DPORow(DPOSettings, _Tuned):
     """How the model is made."""
 
 
-class PPORow(PPOSettings, _Tuned):
-    """A model tuned by proximal policy optimisation."""
-
-    method: Literal["ppo"]
-    """How the model is made."""
+class _Rewarded(_Tuned):
     reward: str
     """What replies are rewarded for, by name."""
     heldout_pairs: str
     """The natural pair set on whose held-out part the run is watched."""
 
 
-ModelRow = Annotated[PretrainRow | DPORow | PPORow, Field(discriminator="method")]
+class PPORow(PPOSettings, _Rewarded):
+    """A model tuned by proximal policy optimisation."""
+
+    method: Literal["ppo"]
+    """How the model is made."""
+
+
+class GRPORow(GRPOSettings, _Rewarded):
+    """A model tuned by group relative policy optimisation."""
+
+    method: Literal["grpo"]
+    """How the model is made."""
+
+
+class RLOORow(RLOOSettings, _Rewarded):
+    """A model tuned by REINFORCE with a leave-one-out baseline."""
+
+    method: Literal["rloo"]
+    """How the model is made."""
+
+
+ModelRow = Annotated[PretrainRow | DPORow | PPORow | GRPORow | RLOORow, Field(discriminator="method")]
 Name = Annotated[str, Field(pattern=NAME)]
 
 
@@ -196,7 +214,7 @@ class Configuration(Settings):
             if pairs and not (isinstance(pairs, NaturalPairs | GivenPairs) and pairs.part == "test"):
                 raise ValueError(f"pairs.{name}: the suite of that name wants kind: natural or given, part: test")
         if "rollouts" in self.pairs:
-            raise ValueError("pairs.rollouts: the name is taken by the prompts of PPO; choose another")
+            raise ValueError("pairs.rollouts: the name is taken by the prompts of rollouts; choose another")
 
     def _base(self, name: str) -> str:
         """The natural set that a natural, synthetic, syntax or mixed set is built on."""
@@ -218,11 +236,11 @@ class Configuration(Settings):
                     raise ValueError(
                         f"models.{name}.pairs: {row.pairs} is of the test part; train on the tune part"
                     )
-            if isinstance(row, PPORow) and getattr(self.pairs.get(row.heldout_pairs), "part", None) != "tune":
+            if isinstance(row, _Rewarded) and getattr(self.pairs.get(row.heldout_pairs), "part", None) != "tune":
                 raise ValueError(
                     f"models.{name}.heldout_pairs: no natural set {row.heldout_pairs!r} of the tune part"
                 )
-            if isinstance(row, PPORow) and row.reward not in REWARDS:
+            if isinstance(row, _Rewarded) and row.reward not in REWARDS:
                 raise ValueError(f"models.{name}.reward: no reward {row.reward!r}; there are {', '.join(REWARDS)}")
 
     def _check_published(self) -> None:
@@ -237,7 +255,7 @@ class Configuration(Settings):
         for name, row in self.models.items():
             if isinstance(row, _Tuned) and row.parent in self.published and self.published[row.parent].remote:
                 raise ValueError(f"models.{name}.parent: {row.parent} is a server, which can be no parent")
-            if isinstance(row, PPORow) and "teacher" in REWARDS[row.reward].needs and self._remote_writer():
+            if isinstance(row, _Rewarded) and "teacher" in REWARDS[row.reward].needs and self._remote_writer():
                 raise ValueError(
                     f"models.{name}.reward: {row.reward} asks the teacher for log-probabilities of other replies "
                     f"than its own, and {self.teacher.writer} is a server; set the row to null or take a model as "
@@ -384,7 +402,7 @@ def load_configuration(raw: dict[str, Any]) -> Configuration:
 def schema() -> dict[str, Any]:
     """JSON schema of config.yaml: the typed settings, with rows that may lean on their method's section."""
     whole = Configuration.model_json_schema()
-    for method, row in zip(METHODS, (PretrainRow, DPORow, PPORow), strict=True):
+    for method, row in zip(METHODS, (PretrainRow, DPORow, PPORow, GRPORow, RLOORow), strict=True):
         definition = whole["$defs"][row.__name__]
         definition["required"] = ["method"]
         whole["properties"][method] = {

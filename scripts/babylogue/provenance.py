@@ -30,7 +30,9 @@ def commit() -> str | None:
     return described.stdout.strip() or None
 
 
-def write_settings(path: str, *, run: str, seed: int, method: str, settings: Settings, **others: str) -> None:
+def write_settings(
+    path: str, *, run: str, seed: int, method: str, settings: Settings, **others: str | int
+) -> None:
     """Write the resolved settings, the seed, the commit and the versions of what made a model."""
     content = {
         "run": run,

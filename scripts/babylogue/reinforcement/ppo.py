@@ -111,15 +111,15 @@ def train(
 
         with _timed(row, "seconds_reward"):
             asked = [prompts[index] for index in batch]
-            rewards = _rewards(reward, asked, rollout.replies)
+            rewards = checked_rewards(reward, asked, rollout.replies)
         for prompt, reply, value, finished in zip(
             asked, rollout.replies, rewards.tolist(), rollout.finished.tolist(), strict=True
         ):
             samples.append({"step": step, "prompt": prompt, "reply": reply, "reward": value, "finished": finished})
 
         with _timed(row, "seconds_training"):
-            scores = _scores(rewards, rollout, settings)
-            reference_log_probs, kl_full = _measure_reference(policy, reference, rollout, settings)
+            scores = penalised(rewards, rollout, settings)
+            reference_log_probs, kl_full = measure_reference(policy, reference, rollout, settings)
         row |= describe_rollout(rollout, scores, reference_log_probs, kl_full)
         row["kl_coefficient"] = controller.coefficient
         recent_rewards.append(row["reward_mean"])
@@ -255,7 +255,7 @@ def _targets(
 
 
 @torch.no_grad()
-def _measure_reference(
+def measure_reference(
     policy: Policy, reference: PreTrainedModel, rollout: Rollout, settings: PPOSettings
 ) -> tuple[torch.Tensor, float]:
     """Reference log-probability of each action (B, T), 0 where masked, and the mean full KL in nats a reply."""
@@ -278,7 +278,7 @@ def _measure_reference(
     return reference_log_probs, kl / rows
 
 
-def _rewards(reward: Reward, prompts: list[str], replies: list[str]) -> np.ndarray:
+def checked_rewards(reward: Reward, prompts: list[str], replies: list[str]) -> np.ndarray:
     """The reward's vector (B,) in float64, checked."""
     rewards = np.asarray(reward(prompts, replies), dtype=np.float64)
     if rewards.shape != (len(replies),):
@@ -291,7 +291,7 @@ def _rewards(reward: Reward, prompts: list[str], replies: list[str]) -> np.ndarr
     return rewards
 
 
-def _scores(rewards: np.ndarray, rollout: Rollout, settings: PPOSettings) -> torch.Tensor:
+def penalised(rewards: np.ndarray, rollout: Rollout, settings: PPOSettings) -> torch.Tensor:
     """What each reply earns (B,): its reward, or the penalty if it has not ended."""
     scores = torch.as_tensor(rewards, dtype=rollout.log_probs.dtype, device=rollout.log_probs.device)
     if settings.unfinished_reward is None:
