@@ -219,19 +219,19 @@ def _columns_chart(
     return Chart(line_chart(name, lines, x_label="step", y_label=y_label, alt=f"{title}. {alt}"), title, caption)
 
 
-def ppo_charts(logs: Logs) -> list[Chart]:
+def reinforcement_charts(logs: Logs) -> list[Chart]:
     """KL and held-out accuracy of all models together, and the reward of each, since rewards differ in scale."""
     divergence = log_chart(
-        "ppo-kl",
-        "KL from the parent during PPO",
+        "reinforcement-kl",
+        "KL from the parent while replies are rewarded",
         "Over the whole vocabulary at the sampled positions.",
         logs,
         _STEP,
         ("kl_full", "KL, nats a reply"),
     )
     accuracy = log_chart(
-        "ppo-accuracy",
-        "Held-out accuracy during PPO",
+        "reinforcement-accuracy",
+        "Held-out accuracy while replies are rewarded",
         "Dialogue accuracy on held-out pairs.",
         logs,
         _STEP,
@@ -239,7 +239,7 @@ def ppo_charts(logs: Logs) -> list[Chart]:
     )
     rewards = [
         log_chart(
-            f"ppo-reward-{number}",
+            f"reinforcement-reward-{number}",
             f"Reward of {run}",
             "Mean of a step's replies, each reward on a scale of its own.",
             {key: log for key, log in logs.items() if key[0] == run},
