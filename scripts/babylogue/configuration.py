@@ -237,9 +237,7 @@ class Configuration(Settings):
                         f"models.{name}.pairs: {row.pairs} is of the test part; train on the tune part"
                     )
             if isinstance(row, _Rewarded) and getattr(self.pairs.get(row.heldout_pairs), "part", None) != "tune":
-                raise ValueError(
-                    f"models.{name}.heldout_pairs: no natural set {row.heldout_pairs!r} of the tune part"
-                )
+                raise ValueError(f"models.{name}.heldout_pairs: no natural set {row.heldout_pairs!r} of part tune")
             if isinstance(row, _Rewarded) and row.reward not in REWARDS:
                 raise ValueError(f"models.{name}.reward: no reward {row.reward!r}; there are {', '.join(REWARDS)}")
 
