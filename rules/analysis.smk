@@ -1,10 +1,13 @@
-"""What the scores say: differences between models, shallow baselines, learning curves; what the pair sets are.
+"""What the scores say: differences between models, shallow baselines, learning curves; what the pair sets are and
+what rewards do.
 
-Needs: scores and their items, the tuning pairs, the cards of the pair sets, the logs of pre-training.
-Makes: report/comparisons.csv, baselines.csv, pair_cards.csv, trajectories.csv, trajectory_fits.csv.
+Needs: scores and their items, the tuning pairs, the cards of the pair sets, the logs of models.
+Makes: report/comparisons.csv, baselines.csv, pair_cards.csv, rewarded_runs.csv, reward_correlations.csv,
+trajectories.csv, trajectory_fits.csv.
 """
 
 PRETRAINED = [[run, seed] for run in rows(CONFIG.models, "method", "pretrain") for seed in CONFIG.seeds]
+REWARDED_SEEDS = [[run, seed] for run in REWARDED for seed in CONFIG.seeds]
 
 
 def suite_contrasts():
@@ -46,10 +49,10 @@ DIALOGUE = {suite: pairs for suite in REPORTED if suite.startswith("dialogue_") 
 
 
 def sets_in_use():
-    """The pair sets that are trained, watched or scored on, those that they are made from, and all that PPO avoids."""
-    ppo = rows(CONFIG.models, "method", "ppo")
+    """The pair sets that are trained, watched or scored on, those that they are made from, and all whose prompts no
+    rollout has."""
     waiting = [row.pairs for row in rows(CONFIG.models, "method", "dpo").values()]
-    waiting += rows(CONFIG.pairs, "part", "tune") if ppo else []
+    waiting += rows(CONFIG.pairs, "part", "tune") if REWARDED else []
     waiting += [*DIALOGUE.values(), *(suite for suite in REPORTED if suite in CONFIG.pairs)]
     found = set()
     while waiting:
@@ -95,6 +98,22 @@ rule baselines:
         pairs=list(DIALOGUE.values()),
     script:
         "../scripts/baselines.py"
+
+
+rule rewarded_runs:
+    input:
+        logs=[model_file(run, "log.csv").format(seed=seed) for run, seed in REWARDED_SEEDS],
+        settings=[model_file(run, "settings.yaml").format(seed=seed) for run, seed in REWARDED_SEEDS],
+    output:
+        runs=f"{RESULTS}/report/rewarded_runs.csv",
+        correlations=f"{RESULTS}/report/reward_correlations.csv",
+    log:
+        f"{RESULTS}/logs/rewarded_runs.log",
+    params:
+        code=code("rewarded_runs.py"),
+        runs=REWARDED_SEEDS,
+    script:
+        "../scripts/rewarded_runs.py"
 
 
 rule pair_cards:

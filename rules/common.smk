@@ -44,6 +44,9 @@ def settings_of(row, *without):
     return row.model_dump(exclude=set(without))
 
 
+REWARDED = rows(CONFIG.models, "method", "ppo", "grpo", "rloo")  # tuned on a reward of their own replies
+
+
 def parent_folder(row):
     """The model folder, with the wildcard {seed}, that a tuned model starts from."""
     if row.parent in CONFIG.models:

@@ -67,6 +67,8 @@ rule report:
         baselines=f"{RESULTS}/report/baselines.csv",
         trajectories=f"{RESULTS}/report/trajectories.csv",
         fits=f"{RESULTS}/report/trajectory_fits.csv",
+        rewarded_runs=f"{RESULTS}/report/rewarded_runs.csv",
+        correlations=f"{RESULTS}/report/reward_correlations.csv",
         statistics=f"{RESULTS}/corpus/statistics.json",
         logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
         templates=TEMPLATES,

@@ -30,6 +30,8 @@ def main(job):
             baselines=read_table(job.input.baselines),
             trajectories=read_table(job.input.trajectories),
             fits=read_table(job.input.fits),
+            rewarded_runs=read_table(job.input.rewarded_runs),
+            correlations=read_table(job.input.correlations),
             logs=logs,
             descriptions=job.params.suites,
             sources=pd.read_csv(job.input.sources, dtype=str, keep_default_na=False),

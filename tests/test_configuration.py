@@ -156,6 +156,21 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
         ("seeds", [], r"^seeds: "),
         ("seeds", [-1], r"^seeds\.0: .*greater than or equal to 0"),
         ("seeds", [1, 1], r"^seeds: each seed once"),
+        (
+            "models/alternative",
+            {"method": "grpo", "parent": "base", "reward": "rouge"},
+            r"alternative\.reward: no rew",
+        ),
+        (
+            "models/alternative",
+            {"method": "rloo", "parent": "base", "reward": "bleu", "heldout_pairs": "dialogue_words"},
+            r"^models\.alternative\.heldout_pairs: no natural set",
+        ),
+        (
+            "models/alternative",
+            {"method": "grpo", "parent": "base", "reward": "bleu", "group_size": 5},
+            r"^models\.alternative: group_size 5 does not divide batch_size 16",
+        ),
         ("models/ppo_bleu/heldout_pairs", "dialogue_words", r"models\.ppo_bleu\.heldout_pairs: no natural set"),
         ("pairs/dialogue_words/part", "tune", r"pairs\.dialogue_words: the suite .* wants .*part: test"),
         (

@@ -1,6 +1,7 @@
 """A dry run of every preset, over data that are there by name alone."""
 
 import pytest
+import yaml
 
 from babylogue.suites import registry
 from babylogue.transcripts.toy.corpora import write_toy_transcripts
@@ -29,9 +30,26 @@ OVERLAYS = {
     "ablations.yaml": ("childes_small.yaml", {"base_wide"}),
     "preferences.yaml": ("childes_small.yaml", {"base"}),
     "curricula.yaml": ("childes_small.yaml", {"base"}),
+    "reinforcement.yaml": ("childes_small.yaml", {"base"}),
+    "reward_correlation.yaml": ("childes_small.yaml", {"base"}),
+    "search_ppo.yaml": ("childes_small.yaml", {"base"}),
     "search_pretrain.yaml": ("childes_small.yaml", {"rate_5e-4", "rate_4e-3", "rate_2e-3_rows_32"}),
     "paper_scales.yaml": ("paper.yaml", {"base_350m", "base_1300m"}),
 }
+
+
+def test_alternatives_to_ppo_are_rewarded_alike(with_data):
+    """The same number of replies, and of optimiser steps on them."""
+    planned = with_data.planned("--configfile", "presets/childes_small.yaml", "presets/reinforcement.yaml")
+    runs = [f"{method}_{method}_{reward}" for reward in ("bleu", "semsim") for method in ("ppo", "grpo", "rloo")]
+    assert [len(planned[run]) for run in runs] == [3] * len(runs)
+    assert "rewarded_runs" in planned
+    preset = yaml.safe_load((PROJECT / "presets/reinforcement.yaml").read_text())
+    ppo, grpo, rloo = (
+        [preset[method][name] for name in (replies, "batch_size", "minibatch_size", "epochs_per_batch")]
+        for method, replies in (("ppo", "prompts"), ("grpo", "replies"), ("rloo", "replies"))
+    )
+    assert ppo == grpo == rloo
 
 
 @pytest.mark.parametrize("preset", sorted(path.name for path in (PROJECT / "presets").glob("*.yaml")))

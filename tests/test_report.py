@@ -11,6 +11,7 @@ import pytest
 
 from babylogue.analysis.comparisons import Contrast, comparisons_table
 from babylogue.analysis.fits import trajectory_fits
+from babylogue.analysis.rewarded_runs import CORRELATION_COLUMNS, RUN_COLUMNS
 from babylogue.analysis.trajectories import checkpoint_words, trajectories
 from babylogue.report.figures import Line, line_chart
 from babylogue.report.page import Results, render
@@ -25,6 +26,14 @@ MODELS = [
     {"run": "ppo_bleu", "method": "ppo", "checkpoint": "final", "parent": "base", "parent_checkpoint": "final",
      "reward": "bleu"},
 ]  # fmt: skip
+REWARDED_RUNS = pd.DataFrame(
+    [("ppo_bleu", 0, "ppo", "bleu", 960, 0.11, 51.0, 40, 0.25, 52.3, 1.75, 60, 0.26, 49.0, 2.5, "KL <above> 2")],
+    columns=RUN_COLUMNS,
+)
+CORRELATIONS = pd.DataFrame(
+    [("ppo_bleu", "bleu", "level", 1, 30, 0.41, 0.1, 0.62), ("ppo_bleu", "bleu", "change", 0, 0, *[np.nan] * 3)],
+    columns=CORRELATION_COLUMNS,
+)
 LOGS = {
     "base": pd.DataFrame(
         {
@@ -533,3 +542,22 @@ def test_undefined_numbers_leave_the_page_whole():
     assert "Reward of ppo_bleu" not in text
     visible = " ".join(page.text).casefold()
     assert not re.search(r"\b(nan|none)\b", visible)
+
+
+def test_runs_on_rewarded_replies_stand_in_tables():
+    page = Page(page_of(rewarded_runs=REWARDED_RUNS, correlations=CORRELATIONS))
+    numbers = ["960", "0.11", "0.25", "51.0", "52.3", "1.75", "40", "KL <above> 2"]
+    assert page.table("Mean reward since")["ppo_bleu ppo, seed 0"] == numbers
+    _, level, change = page.tables["Correlation of reward and dialogue accuracy"]
+    assert level == ["ppo_bleu", "bleu", "level", "30 1 seed", "0.41 [0.10, 0.62]"]
+    assert change == ["ppo_bleu", "bleu", "change", "0 0 seeds", "\N{EN DASH}"]
+
+
+def test_the_alternatives_to_ppo_have_its_charts():
+    models = [
+        *MODELS,
+        {"run": "grpo_bleu", "method": "grpo", "checkpoint": "best", "parent": "base", "reward": "bleu"},
+    ]
+    text = page_of(models=models, logs=LOGS | {"grpo_bleu": LOGS["ppo_bleu"]})
+    assert "Reward of grpo_bleu" in text and "Reward of ppo_bleu" in text
+    assert "Reward of grpo_bleu" not in default_page()

@@ -15,7 +15,7 @@ LIBRARY = PROJECT / "scripts/babylogue"
 LAYERS = [
     "errors", "settings", "fingerprint", "logs", "network", "dialogue", "transcripts", "tokenizer", "model",
     "scoring", "teacher", "preferences", "reinforcement", "suites", "analysis", "report", "hub", "provenance",
-    "configuration",
+    "model_rows", "configuration",
 ]  # fmt: skip
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
 

@@ -5,15 +5,14 @@ Only the Snakefile reads this module; rules hand each script the sub-tree that i
 
 import json
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
 from .errors import UserError
 from .hub import HubSettings
-from .model.settings import PretrainSettings
+from .model_rows import ROWS, DPORow, ModelRow, PretrainRow, RewardedRow, TunedRow
 from .preferences.settings import (
-    DPOSettings,
     GivenPairs,
     MixedPairs,
     NaturalPairs,
@@ -22,7 +21,6 @@ from .preferences.settings import (
     SyntheticPairs,
 )
 from .reinforcement.rewards.registry import REWARDS, needs
-from .reinforcement.settings import PPOSettings, RewardSetting
 from .settings import Settings
 from .suites.registry import COMBINATIONS, DIALOGUE
 from .suites.registry import NAMES as SUITES
@@ -31,59 +29,7 @@ from .teacher.settings import PublishedModel, TeacherSettings
 from .tokenizer.settings import TokenizerSettings
 from .transcripts.settings import AdultDialogueSettings, SplitSettings, TranscriptSettings, TripletSettings
 
-METHODS = ("pretrain", "dpo", "ppo")
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-
-
-class PretrainRow(PretrainSettings):
-    """A model trained from scratch."""
-
-    method: Literal["pretrain"]
-    """How the model is made."""
-
-    @property
-    def kept(self) -> str:
-        """The checkpoint that the model is judged by."""
-        return "final"
-
-
-class _Tuned(Settings):
-    parent: str
-    """The model that this one starts from: a row of `models` or of `published`."""
-    parent_checkpoint: str = "final"
-    """Which of the parent's checkpoints; of no account for a published model."""
-    kept: Literal["best", "final"] = "best"
-    """The checkpoint that the model is judged by: best on held-out pairs, or the last."""
-
-    def checkpoint_names(self) -> list[str]:
-        """The names under which the model's checkpoints are published."""
-        return ["best", "final"]
-
-    def words_at(self) -> dict[str, int]:
-        """Checkpoint -> words seen: a tuned model counts none."""
-        return {}
-
-
-class DPORow(DPOSettings, _Tuned):
-    """A model tuned by direct preference optimisation."""
-
-    method: Literal["dpo"]
-    """How the model is made."""
-
-
-class PPORow(PPOSettings, _Tuned):
-    """A model tuned by proximal policy optimisation."""
-
-    method: Literal["ppo"]
-    """How the model is made."""
-    reward: RewardSetting
-    """What replies are rewarded for: a name, or a weighted sum, {bleu: 0.5, grammaticality: 0.5}, of terms brought
-    to 0 to 1, each weight a number or a schedule."""
-    heldout_pairs: str
-    """The natural pair set on whose held-out part the run is watched."""
-
-
-ModelRow = Annotated[PretrainRow | DPORow | PPORow, Field(discriminator="method")]
 Name = Annotated[str, Field(pattern=NAME)]
 
 
@@ -153,7 +99,7 @@ class Configuration(Settings):
     def _check_parents(self) -> None:
         for name, row in self.models.items():
             path = [name]
-            while isinstance(row, _Tuned):
+            while isinstance(row, TunedRow):
                 if row.parent in path:
                     raise ValueError(f"models.{name}.parent: a cycle, {' -> '.join([*path, row.parent])}")
                 path.append(row.parent)
@@ -197,7 +143,7 @@ class Configuration(Settings):
             if pairs and not (isinstance(pairs, NaturalPairs | GivenPairs) and pairs.part == "test"):
                 raise ValueError(f"pairs.{name}: the suite of that name wants kind: natural or given, part: test")
         if "rollouts" in self.pairs:
-            raise ValueError("pairs.rollouts: the name is taken by the prompts of PPO; choose another")
+            raise ValueError("pairs.rollouts: the name is taken by the prompts of rollouts; choose another")
 
     def _base(self, name: str) -> str:
         """The natural set that a natural, synthetic, syntax or mixed set is built on."""
@@ -219,11 +165,11 @@ class Configuration(Settings):
                     raise ValueError(
                         f"models.{name}.pairs: {row.pairs} is of the test part; train on the tune part"
                     )
-            if isinstance(row, PPORow) and getattr(self.pairs.get(row.heldout_pairs), "part", None) != "tune":
-                raise ValueError(
-                    f"models.{name}.heldout_pairs: no natural set {row.heldout_pairs!r} of the tune part"
-                )
-            if isinstance(row, PPORow):
+            if isinstance(row, RewardedRow):
+                if getattr(self.pairs.get(row.heldout_pairs), "part", None) != "tune":
+                    raise ValueError(
+                        f"models.{name}.heldout_pairs: no natural set {row.heldout_pairs!r} of the tune part"
+                    )
                 for reward in [row.reward] if isinstance(row.reward, str) else row.reward:
                     if reward not in REWARDS:
                         raise ValueError(
@@ -241,9 +187,9 @@ class Configuration(Settings):
             if role != "writer" and self.published[name].remote:
                 raise ValueError(f"teacher.{role}: {name} is a server, which can be the writer alone")
         for name, row in self.models.items():
-            if isinstance(row, _Tuned) and row.parent in self.published and self.published[row.parent].remote:
+            if isinstance(row, TunedRow) and row.parent in self.published and self.published[row.parent].remote:
                 raise ValueError(f"models.{name}.parent: {row.parent} is a server, which can be no parent")
-            if isinstance(row, PPORow) and "teacher" in needs(row.reward) and self._remote_writer():
+            if isinstance(row, RewardedRow) and "teacher" in needs(row.reward) and self._remote_writer():
                 raise ValueError(
                     f"models.{name}.reward: {row.reward} asks the teacher for log-probabilities of other replies "
                     f"than its own, and {self.teacher.writer} is a server; set the row to null or take a model as "
@@ -318,7 +264,7 @@ class Configuration(Settings):
         reference = next((run for run, row in self.models.items() if isinstance(row, PretrainRow)), None)
         wanted = {}
         for run, row in self.models.items():
-            if isinstance(row, _Tuned) and row.parent in self.models:
+            if isinstance(row, TunedRow) and row.parent in self.models:
                 wanted[run, reported[run], row.parent, row.parent_checkpoint] = None
             if reference and run != reference:
                 wanted[run, reported[run], reference, reported[reference]] = None
@@ -341,10 +287,10 @@ def resolve(raw: dict[str, Any]) -> dict[str, Any]:
         UserError: `models`, a row or a section of defaults is no table.
     """
     raw = {key: value for key, value in raw.items() if value is not None}
-    for key in ("models", "pairs", "published", *METHODS):
+    for key in ("models", "pairs", "published", *ROWS):
         if not isinstance(raw.get(key, {}), dict):
             raise UserError(f"{key}: must be a table of names, not {raw[key]!r}")
-    defaults = {method: raw.pop(method, {}) for method in METHODS}
+    defaults = {method: raw.pop(method, {}) for method in ROWS}
     for table in ("models", "pairs", "published"):
         raw[table] = {str(name): row for name, row in raw.get(table, {}).items() if row is not None}
     for name, row in raw["models"].items():
@@ -391,7 +337,7 @@ def load_configuration(raw: dict[str, Any]) -> Configuration:
 def schema() -> dict[str, Any]:
     """JSON schema of config.yaml: the typed settings, with rows that may lean on their method's section."""
     whole = Configuration.model_json_schema()
-    for method, row in zip(METHODS, (PretrainRow, DPORow, PPORow), strict=True):
+    for method, row in ROWS.items():
         definition = whole["$defs"][row.__name__]
         definition["required"] = ["method"]
         whole["properties"][method] = {

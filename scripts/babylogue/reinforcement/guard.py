@@ -3,12 +3,13 @@
 import math
 from collections import defaultdict, deque
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
-from .settings import GuardSettings
+from .settings import GuardSettings, RolloutSettings
 
 # Quantity in the log, its bound in the settings (max_: from above, min_: from below), what the reason calls it.
 BOUNDS = (
@@ -134,6 +135,35 @@ class Best:
         """Keep and remember what another one did."""
         self.step, self.weights = state["step"], state["weights"]
         self._start_accuracy, self._reward = state["start_accuracy"], state["reward"]
+
+
+class Watch:
+    """Guard and best over a run: what each row of its log leads to."""
+
+    def __init__(self, settings: RolloutSettings):
+        self.guard, self.best = Guard(settings.guard), Best(settings.held_out_tolerance)
+        self._rewards: list[float] = []  # means of the rollouts since the last evaluation
+
+    def judge(self, row: dict, model: PreTrainedModel, *, evaluated: bool) -> str | None:
+        """Why the run must stop at a rollout, or None. The column checkpoint says so where the model is kept."""
+        self._rewards.append(row["reward_mean"])
+        reason = self.guard.check(row)
+        if evaluated and not reason:
+            good = self.best.step is None or self.guard.tolerates(row)
+            if good and self.best.offer(row["step"], fmean(self._rewards), row["held_out_accuracy"], model):
+                row["checkpoint"] = "best"
+            self._rewards.clear()
+        return reason
+
+    def state_dict(self) -> dict[str, Any]:
+        """What all of it remembers, for a state on disk."""
+        return {"guard": self.guard.state_dict(), "best": self.best.state_dict(), "rewards": self._rewards}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Remember what another one did."""
+        self.guard.load_state_dict(state["guard"])
+        self.best.load_state_dict(state["best"])
+        self._rewards = list(state["rewards"])
 
 
 def weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:

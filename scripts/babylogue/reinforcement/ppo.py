@@ -23,15 +23,13 @@ from ..logs import logger, progress
 from ..model.state import TrainingState
 from . import objective
 from .corpus import corpus_batches
-from .guard import UPDATE, Best, Guard, weights
+from .guard import UPDATE, Watch, weights
+from .measures import checked_rewards, measure_reference, penalised
 from .policy import Policy, action_states, log_distribution, mixed_precision
 from .records import SAMPLE_COLUMNS, PPOResult, describe_rollout, log_table
 from .rewards.base import Reward
-from .rewards.multi import measured
 from .rollouts import Rollout, encode_prompts, sample, stop_tokens
 from .settings import PPOSettings
-
-REFERENCE_ROWS = 64  # replies scored by the reference at a time: bounds the memory for (actions, V) tables
 
 
 @dataclass
@@ -42,7 +40,6 @@ class _Position:
     stopped: str | None = None
     log: list[dict] = field(default_factory=list)
     samples: list[dict] = field(default_factory=list)
-    rewards: list[float] = field(default_factory=list)  # means of the rollouts since the last evaluation
 
 
 @dataclass
@@ -94,14 +91,8 @@ def train(
     reference = copy.deepcopy(model).requires_grad_(False)
     optimiser = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, fused=True)
     controller = _kl_controller(settings)
-    guard, best = Guard(settings.guard), Best(settings.held_out_tolerance)
-    parts = {
-        "policy": policy,
-        "optimiser": optimiser,
-        "controller": controller,
-        "guard": guard,
-        "best": best,
-    }
+    watch = Watch(settings)
+    parts = {"policy": policy, "optimiser": optimiser, "controller": controller, "watch": watch}
     at = _restored(state, parts) or _Position()
 
     batches = _batches(len(prompts), settings.batch_size, seed, at.step)
@@ -132,17 +123,16 @@ def train(
 
         with _timed(row, "seconds_reward"):
             asked = [prompts[index] for index in batch]
-            rewards, terms = _rewards(reward, asked, rollout.replies, step)
+            rewards, terms = checked_rewards(reward, asked, rollout.replies, step)
         row |= terms
         for own in zip(asked, rollout.replies, rewards.tolist(), rollout.finished.tolist(), strict=True):
             at.samples.append(dict(zip(SAMPLE_COLUMNS, (step, *own), strict=True)))
 
         with _timed(row, "seconds_training"):
-            scores = _scores(rewards, rollout, settings)
-            reference_log_probs, kl_full = _measure_reference(policy, reference, rollout, now)
+            scores = penalised(rewards, rollout, settings)
+            reference_log_probs, kl_full = measure_reference(policy, reference, rollout, now.temperature)
         row |= describe_rollout(rollout, scores, reference_log_probs, kl_full)
         row["kl_coefficient"] = controller.coefficient
-        at.rewards.append(row["reward_mean"])
 
         last = step == settings.steps
         evaluated = last or step % settings.evaluate_every == 0
@@ -150,12 +140,7 @@ def train(
         if evaluated and held_out is not None:
             with _timed(row, "seconds_held_out"), torch.no_grad():
                 row["held_out_accuracy"] = float(held_out(model))
-        at.stopped = guard.check(row)
-        if evaluated and not at.stopped:
-            good = step == 0 or guard.tolerates(row)
-            if good and best.offer(step, float(np.mean(at.rewards)), row["held_out_accuracy"], model):
-                row["checkpoint"] = "best"
-            at.rewards.clear()
+        at.stopped = watch.judge(row, model, evaluated=evaluated)
 
         if not (last or at.stopped):
             with _timed(row, "seconds_training"):
@@ -167,7 +152,7 @@ def train(
                 row |= update(policy, optimiser, rollout, targets, now, rng, corpus)
             row["learning_rate"] = optimiser.param_groups[0]["lr"]
             controller.update(row["kl_k1"], settings.batch_size)
-            at.stopped = guard.check({name: row[name] for name in UPDATE})
+            at.stopped = watch.guard.check({name: row[name] for name in UPDATE})
         if at.stopped:
             row["stopped"] = at.stopped
         at.log.append(row)
@@ -178,12 +163,12 @@ def train(
         if at.stopped:
             break
     if at.stopped:
-        logger.warning("PPO stopped at step %d: %s; best is step %s", at.step - 1, at.stopped, best.step)
+        logger.warning("PPO stopped at step %d: %s; best is step %s", at.step - 1, at.stopped, watch.best.step)
 
     return PPOResult(
         final=weights(model),
-        best=best.weights or weights(reference),
-        best_step=best.step or 0,
+        best=watch.best.weights or weights(reference),
+        best_step=watch.best.step or 0,
         stopped=at.stopped,
         log=log_table(at.log),
         samples=pd.DataFrame(at.samples),
@@ -283,54 +268,6 @@ def _targets(
         rewards, values, actions, gamma=settings.gamma, gae_lambda=settings.gae_lambda
     )
     return Targets(values=values, advantages=objective.whiten(advantages, actions), returns=returns)
-
-
-@torch.no_grad()
-def _measure_reference(
-    policy: Policy, reference: PreTrainedModel, rollout: Rollout, settings: PPOSettings
-) -> tuple[torch.Tensor, float]:
-    """Reference log-probability of each action (B, T), 0 where masked, and the mean full KL in nats a reply."""
-    rows = len(rollout.replies)
-    reference_log_probs = torch.zeros_like(rollout.log_probs)
-    kl = 0.0
-    for start in range(0, rows, REFERENCE_ROWS):
-        chunk = range(start, min(start + REFERENCE_ROWS, rows))
-        part = rollout.select(chunk)
-        actions, length = part.actions, part.actions.shape[1]
-        nucleus = None if part.nucleus is None else part.nucleus[actions]
-        hidden = action_states(reference, part.input_ids, part.attention_mask, length)
-        log_q = log_distribution(reference, hidden[actions], settings.temperature, nucleus)  # (n, V)
-        log_p = log_distribution(policy.language_model, part.hidden[actions], settings.temperature, nucleus)
-        taken = log_q.gather(1, part.tokens[actions][:, None])[:, 0]
-        reference_log_probs[chunk.start : chunk.stop, :length] = torch.zeros_like(part.log_probs).masked_scatter(
-            actions, taken
-        )
-        kl += float(objective.kl_full(log_p, log_q).sum())
-    return reference_log_probs, kl / rows
-
-
-def _rewards(
-    reward: Reward, prompts: list[str], replies: list[str], step: int
-) -> tuple[np.ndarray, dict[str, float]]:
-    """The reward's vector (B,) in float64, checked, and what the log says of the terms of a sum."""
-    values, terms = measured(reward, prompts, replies, step)
-    rewards = np.asarray(values, dtype=np.float64)
-    if rewards.shape != (len(replies),):
-        raise UserError(
-            f"the reward gave shape {rewards.shape} for {len(replies)} replies: it must give one number each"
-        )
-    for prompt, reply, value in zip(prompts, replies, rewards, strict=True):
-        if not math.isfinite(value):
-            raise UserError(f"the reward of reply {reply!r} to {prompt!r} is {value}: it must be finite")
-    return rewards, terms
-
-
-def _scores(rewards: np.ndarray, rollout: Rollout, settings: PPOSettings) -> torch.Tensor:
-    """What each reply earns (B,): its reward, or the penalty if it has not ended."""
-    scores = torch.as_tensor(rewards, dtype=rollout.log_probs.dtype, device=rollout.log_probs.device)
-    if settings.unfinished_reward is None:
-        return scores
-    return torch.where(rollout.finished, scores, settings.unfinished_reward)
 
 
 def _kl_controller(settings: PPOSettings) -> objective.FixedKL:

@@ -72,7 +72,7 @@ class PPOResult:
 
 
 def log_table(rows: Sequence[dict]) -> pd.DataFrame:
-    """Rows of a run as its log: LOG_COLUMNS, missing where a row has none, and then the columns of a sum's terms."""
+    """A run's rows as its log: LOG_COLUMNS, missing where a row has none, then the columns of a sum's terms."""
     table = pd.DataFrame(rows)
     return table.reindex(columns=list(dict.fromkeys([*LOG_COLUMNS, *table.columns])))
 

@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerBase
 from ..dialogue import CHILD, speaker_tag
 from ..errors import UserError
 from ..tokenizer.bpe import tag_ids
-from .policy import Policy, log_distribution, mixed_precision, positions, top_p_nucleus
+from . import objective
+from .policy import Policy, action_states, log_distribution, mixed_precision, positions, top_p_nucleus
 
 
 @dataclass
@@ -176,4 +177,45 @@ def sample(
         nucleus=stacked.get("nucleus"),
         replies=replies,
         finished=~active,
+    )
+
+
+@torch.no_grad()
+def observe(
+    policy: Policy,
+    tokenizer: PreTrainedTokenizerBase,
+    encoded: Sequence[Sequence[int]],
+    sampled: Sequence[Sequence[int]],
+    *,
+    stops: Sequence[int],
+    temperature: float,
+) -> Rollout:
+    """The rollout of B replies that something else sampled, as the policy sees them now.
+
+    `sampled` are a reply's tokens, the one that ends it included. Log-probabilities and entropies are of the whole
+    distribution.
+    """
+    prompt_ids, prompt_mask = pad_left(encoded, policy.device)
+    lengths = torch.tensor([len(ids) for ids in sampled], device=policy.device)
+    width = int(lengths.max())
+    tokens = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in sampled], device=policy.device)  # (B, T)
+    actions = torch.arange(width, device=policy.device) < lengths[:, None]
+    input_ids = torch.cat([prompt_ids, tokens], dim=1)
+    attention_mask = torch.cat([prompt_mask, actions.long()], dim=1)
+    hidden = action_states(policy.language_model, input_ids, attention_mask, width)
+    log_p = log_distribution(policy.language_model, hidden[actions], temperature)  # (n, V)
+    zeros = torch.zeros(tokens.shape, dtype=log_p.dtype, device=policy.device)
+    finished = torch.tensor([ids[-1] in stops for ids in sampled], device=policy.device)
+    said = [ids[: len(ids) - ended] for ids, ended in zip(sampled, finished.tolist(), strict=True)]
+    return Rollout(
+        input_ids=input_ids,
+        attention_mask=attention_mask,
+        prompt_length=prompt_ids.shape[1],
+        actions=actions,
+        log_probs=zeros.masked_scatter(actions, log_p.gather(1, tokens[actions][:, None])[:, 0]),
+        entropies=zeros.masked_scatter(actions, objective.entropy(log_p)),
+        hidden=hidden,
+        nucleus=None,
+        replies=[tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in said],
+        finished=finished,
     )

@@ -1,4 +1,4 @@
-"""Settings of PPO: sampling, objective, optimiser, and the guard that stops a run which degenerates."""
+"""Settings of rollouts and of PPO: sampling, objective, optimiser, and the guard of a run."""
 
 from typing import Annotated, Literal, Self
 
@@ -45,24 +45,43 @@ class GuardSettings(Settings):
     """Largest fall of the held-out accuracy below the start's, percentage points; each evaluation by itself."""
 
 
-class PPOSettings(Settings):
-    """Proximal policy optimisation of replies (Schulman et al. 2017; KL reward of Ziegler et al. 2019)."""
+class RolloutSettings(Settings):
+    """What every method that rewards sampled replies has; a step is one rollout and the updates on it."""
 
-    prompts: int = Field(32_000, gt=0)
-    """Episodes: one sampled reply to one prompt each; prompts are repeated, reshuffled, as often as it takes."""
     batch_size: int = Field(16, gt=0)
-    """Replies in a rollout, which is one step."""
+    """Replies in a rollout."""
     minibatch_size: int = Field(4, gt=0)
     """Replies in an optimiser step; divides batch_size."""
-    epochs_per_batch: int = Field(4, gt=0)
-    """Passes over each rollout."""
     learning_rate: float = Field(1.41e-5, gt=0)
     """Learning rate of Adam, constant."""
     max_gradient_norm: float = Field(1.0, gt=0)
     """Gradients are scaled down to this norm."""
-
     max_new_tokens: int = Field(20, gt=0)
     """Longest reply in tokens, the token that ends it (speaker tag or end of sequence) included."""
+    unfinished_reward: float | None = -1.0
+    """Reward of a reply that does not end within max_new_tokens, in place of its own; null keeps its own."""
+    evaluate_every: int = Field(50, gt=0)
+    """Steps between evaluations: held-out accuracy, and the choice of `best`."""
+    held_out_tolerance: float = Field(0.7, ge=0)
+    """Percentage points that the held-out accuracy of `best` may lie below the start's: its standard error
+    (0.7 for 5,000 pairs)."""
+    guard: GuardSettings = GuardSettings()
+    """What ends a run early."""
+
+    def divides_batch(self, *names: str) -> None:
+        """Raises ValueError if one of these settings does not divide batch_size."""
+        for name in names:
+            if self.batch_size % getattr(self, name):
+                raise ValueError(f"{name} {getattr(self, name)} does not divide batch_size {self.batch_size}")
+
+
+class PPOSettings(RolloutSettings):
+    """Proximal policy optimisation of replies (Schulman et al. 2017; KL reward of Ziegler et al. 2019)."""
+
+    prompts: int = Field(32_000, gt=0)
+    """Episodes: one sampled reply to one prompt each; prompts are repeated, reshuffled, as often as it takes."""
+    epochs_per_batch: int = Field(4, gt=0)
+    """Passes over each rollout."""
     temperature: Scheduled = 1.0
     """Divides the logits of policy and reference, in sampling and in the loss alike; above 0; or a schedule."""
     top_p: float = Field(1.0, gt=0, le=1)
@@ -95,16 +114,6 @@ class PPOSettings(Settings):
     """Episodes over which the coefficient adapts: larger is slower."""
     whiten_rewards: bool = False
     """Whether per-token rewards are scaled to unit variance in each batch."""
-    unfinished_reward: float | None = -1.0
-    """Reward of a reply that does not end within max_new_tokens, in place of its own; null keeps its own."""
-
-    evaluate_every: int = Field(50, gt=0)
-    """Steps between evaluations: held-out accuracy, and the choice of `best`."""
-    held_out_tolerance: float = Field(0.7, ge=0)
-    """Percentage points that the held-out accuracy of `best` may lie below the start's: its standard error
-    (0.7 for 5,000 pairs)."""
-    guard: GuardSettings = GuardSettings()
-    """What ends a run early."""
 
     @field_validator("temperature")
     @classmethod
@@ -119,8 +128,7 @@ class PPOSettings(Settings):
             raise ValueError(
                 "kl_coefficient: a schedule needs kl_target: null, or the coefficient would adapt as well"
             )
-        if self.batch_size % self.minibatch_size:
-            raise ValueError(f"minibatch_size {self.minibatch_size} does not divide batch_size {self.batch_size}")
+        self.divides_batch("minibatch_size")
         if self.prompts < self.batch_size:
             raise ValueError(f"prompts {self.prompts} is less than one batch of {self.batch_size}")
         return self

@@ -239,12 +239,12 @@ def _columns_chart(
     return Chart(svg, title, caption)
 
 
-def ppo_charts(logs: Logs) -> list[Chart]:
+def reinforcement_charts(logs: Logs) -> list[Chart]:
     """Held-out accuracy of all models together; of each its reward, KL and replies, and what the guard did."""
     charts = [
         log_chart(
-            "ppo-accuracy",
-            "Held-out accuracy during PPO",
+            "reinforcement-accuracy",
+            "Held-out accuracy while replies are rewarded",
             "Dialogue accuracy on held-out pairs.",
             logs,
             _STEP,

@@ -9,6 +9,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..analysis.rewarded_runs import CORRELATION_COLUMNS, RUN_COLUMNS
 from .charts import (
     DPO_COLUMNS,
     DPO_PARTS,
@@ -17,8 +18,8 @@ from .charts import (
     dpo_charts,
     learning_curve,
     peak,
-    ppo_charts,
     pretrain_charts,
+    reinforcement_charts,
 )
 from .summary import Cell, cells, chance, decimals, headline, pool, unit
 from .tables import missing_table, pair_cards_table, sources_table
@@ -62,6 +63,11 @@ class Results:
     pair_cards: pd.DataFrame = field(default_factory=lambda: pair_cards_table([]))
     """The columns of pair_cards.csv."""
 
+    rewarded_runs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=RUN_COLUMNS))
+    """The columns of rewarded_runs.csv."""
+    correlations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRELATION_COLUMNS))
+    """The columns of reward_correlations.csv."""
+
     @property
     def checkpoints(self) -> dict[str, str]:
         """Run -> the checkpoint that is shown."""
@@ -82,15 +88,19 @@ def render(results: Results) -> str:
     }
     templates.filters["svg"] = lambda chart: Markup(chart.svg)
     templates.tests["undefined_number"] = lambda value: not math.isfinite(value)
-    by_method = {
-        method: {key: log for key, log in results.logs.items() if _method(results, key[0]) == method}
-        for method in ("pretrain", "dpo", "ppo")
+    logs = {
+        name: {key: log for key, log in results.logs.items() if _method(results, key[0]) in methods}
+        for name, methods in (
+            ("pretrain", ("pretrain",)),
+            ("dpo", ("dpo",)),
+            ("rewarded", ("ppo", "grpo", "rloo")),
+        )
     }
     suites = [_suite(results, suite, own) for suite, own in results.scores.groupby("suite", sort=False)]
     return templates.get_template("page.html").render(
         results=results,
         runs=[model["run"] for model in results.models],
-        words=_words(by_method["pretrain"]),
+        words=_words(logs["pretrain"]),
         small_judge=results.judge in SMALL_JUDGES,
         suites=suites,
         comparisons=_comparisons(results),
@@ -99,9 +109,9 @@ def render(results: Results) -> str:
         pair_cards=_pair_cards(results.pair_cards),
         learning_curves=_learning_curves(results, suites),
         fits=_fits(results.fits, suites),
-        pretraining=pretrain_charts(by_method["pretrain"]),
-        tuning=[*dpo_charts(by_method["dpo"]), *ppo_charts(by_method["ppo"])],
-        evaluations=_evaluations(by_method["dpo"]),
+        pretraining=pretrain_charts(logs["pretrain"]),
+        tuning=[*dpo_charts(logs["dpo"]), *reinforcement_charts(logs["rewarded"])],
+        evaluations=_evaluations(logs["dpo"]),
         evaluated=[(quantity, part) for quantity in DPO_COLUMNS.values() for part in DPO_PARTS.values()],
     )
 

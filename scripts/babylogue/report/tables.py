@@ -25,7 +25,7 @@ CARD_COLUMNS = ["pairs", "section", "quantity", "value", "ci_low", "ci_high"]
 # Names are texts, whatever they look like: a group may be called "null".
 _NAMES = {
     "run", "checkpoint", "against", "against_checkpoint", "suite", "group", "metric", "baseline", "trained_on",
-    "test", "note", "best", "not_worse", "pairs", "section", "quantity",
+    "test", "note", "best", "not_worse", "pairs", "section", "quantity", "method", "reward", "relation", "stopped",
 }  # fmt: skip
 COLUMNS = ["run", "seed", "checkpoint", "suite", "group", "metric", "value", "ci_low", "ci_high", "n"]
 

@@ -1,0 +1,85 @@
+"""Rows of the table of models: what each method asks for."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .model.settings import PretrainSettings
+from .preferences.settings import DPOSettings
+from .reinforcement.group_settings import GRPOSettings, RLOOSettings
+from .reinforcement.settings import PPOSettings, RewardSetting
+from .settings import Settings
+
+
+class PretrainRow(PretrainSettings):
+    """A model trained from scratch."""
+
+    method: Literal["pretrain"]
+    """How the model is made."""
+
+    @property
+    def kept(self) -> str:
+        """The checkpoint that the model is judged by."""
+        return "final"
+
+
+class TunedRow(Settings):
+    """A model that starts from another one."""
+
+    parent: str
+    """The model that this one starts from: a row of `models` or of `published`."""
+    parent_checkpoint: str = "final"
+    """Which of the parent's checkpoints; of no account for a published model."""
+    kept: Literal["best", "final"] = "best"
+    """The checkpoint that the model is judged by: best on held-out pairs, or the last."""
+
+    def checkpoint_names(self) -> list[str]:
+        """The names under which the model's checkpoints are published."""
+        return ["best", "final"]
+
+    def words_at(self) -> dict[str, int]:
+        """Checkpoint -> words seen: a tuned model counts none."""
+        return {}
+
+
+class DPORow(DPOSettings, TunedRow):
+    """A model tuned by direct preference optimisation."""
+
+    method: Literal["dpo"]
+    """How the model is made."""
+
+
+class RewardedRow(TunedRow):
+    """A model tuned on what its own replies earn."""
+
+    reward: RewardSetting
+    """What replies are rewarded for: a name, or a weighted sum, {bleu: 0.5, grammaticality: 0.5}, of terms brought
+    to 0 to 1, each weight a number or a schedule."""
+    heldout_pairs: str
+    """The natural pair set on whose held-out part the run is watched."""
+
+
+class PPORow(PPOSettings, RewardedRow):
+    """A model tuned by proximal policy optimisation."""
+
+    method: Literal["ppo"]
+    """How the model is made."""
+
+
+class GRPORow(GRPOSettings, RewardedRow):
+    """A model tuned by group relative policy optimisation."""
+
+    method: Literal["grpo"]
+    """How the model is made."""
+
+
+class RLOORow(RLOOSettings, RewardedRow):
+    """A model tuned by REINFORCE with a leave-one-out baseline."""
+
+    method: Literal["rloo"]
+    """How the model is made."""
+
+
+ROWS = {"pretrain": PretrainRow, "dpo": DPORow, "ppo": PPORow, "grpo": GRPORow, "rloo": RLOORow}
+"""Method -> what its rows are."""
+ModelRow = Annotated[PretrainRow | DPORow | PPORow | GRPORow | RLOORow, Field(discriminator="method")]

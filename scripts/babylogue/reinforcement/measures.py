@@ -1,0 +1,65 @@
+"""What is measured of a rollout: its rewards, and how far the policy is from the reference."""
+
+import math
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from ..errors import UserError
+from . import objective
+from .policy import Policy, action_states, log_distribution
+from .rewards.base import Reward
+from .rewards.multi import measured
+from .rollouts import Rollout
+from .settings import RolloutSettings
+
+REFERENCE_ROWS = 64  # replies scored by the reference at a time: bounds the memory for (actions, V) tables
+
+
+@torch.no_grad()
+def measure_reference(
+    policy: Policy, reference: PreTrainedModel, rollout: Rollout, temperature: float
+) -> tuple[torch.Tensor, float]:
+    """Reference log-probability of each action (B, T), 0 where masked, and the mean full KL in nats a reply."""
+    rows = len(rollout.replies)
+    reference_log_probs = torch.zeros_like(rollout.log_probs)
+    kl = 0.0
+    for start in range(0, rows, REFERENCE_ROWS):
+        chunk = range(start, min(start + REFERENCE_ROWS, rows))
+        part = rollout.select(chunk)
+        actions, length = part.actions, part.actions.shape[1]
+        nucleus = None if part.nucleus is None else part.nucleus[actions]
+        hidden = action_states(reference, part.input_ids, part.attention_mask, length)
+        log_q = log_distribution(reference, hidden[actions], temperature, nucleus)  # (n, V)
+        log_p = log_distribution(policy.language_model, part.hidden[actions], temperature, nucleus)
+        taken = log_q.gather(1, part.tokens[actions][:, None])[:, 0]
+        reference_log_probs[chunk.start : chunk.stop, :length] = torch.zeros_like(part.log_probs).masked_scatter(
+            actions, taken
+        )
+        kl += float(objective.kl_full(log_p, log_q).sum())
+    return reference_log_probs, kl / rows
+
+
+def checked_rewards(
+    reward: Reward, prompts: list[str], replies: list[str], step: int
+) -> tuple[np.ndarray, dict[str, float]]:
+    """The reward's vector (B,) in float64, checked, and what the log says of the terms of a sum."""
+    values, terms = measured(reward, prompts, replies, step)
+    rewards = np.asarray(values, dtype=np.float64)
+    if rewards.shape != (len(replies),):
+        raise UserError(
+            f"the reward gave shape {rewards.shape} for {len(replies)} replies: it must give one number each"
+        )
+    for prompt, reply, value in zip(prompts, replies, rewards, strict=True):
+        if not math.isfinite(value):
+            raise UserError(f"the reward of reply {reply!r} to {prompt!r} is {value}: it must be finite")
+    return rewards, terms
+
+
+def penalised(rewards: np.ndarray, rollout: Rollout, settings: RolloutSettings) -> torch.Tensor:
+    """What each reply earns (B,): its reward, or the penalty if it has not ended."""
+    scores = torch.as_tensor(rewards, dtype=rollout.log_probs.dtype, device=rollout.log_probs.device)
+    if settings.unfinished_reward is None:
+        return scores
+    return torch.where(rollout.finished, scores, settings.unfinished_reward)

@@ -1,0 +1,33 @@
+"""Rule rewarded_runs: runs whose replies are rewarded, and how each reward goes with dialogue accuracy.
+
+snakemake --cores 1 results/report/reward_correlations.csv
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from babylogue.analysis.rewarded_runs import CORRELATION_COLUMNS, RUN_COLUMNS, correlations, run_row
+from babylogue.logs import job_log
+
+
+def main(job):
+    keys = [tuple(key) for key in job.params.runs]
+    logs = dict(zip(keys, map(pd.read_csv, job.input.logs), strict=True))
+    told = {
+        key: yaml.safe_load(Path(file).read_text()) for key, file in zip(keys, job.input.settings, strict=True)
+    }
+    rows = [{"run": run, "seed": seed} | run_row(logs[run, seed], told[run, seed]) for run, seed in keys]
+    pd.DataFrame(rows, columns=RUN_COLUMNS).to_csv(job.output.runs, index=False)
+    found = []
+    for run in dict.fromkeys(run for run, _ in keys):
+        own = [key for key in keys if key[0] == run]
+        each = correlations([logs[key] for key in own], [bool(told[key]["stopped"]) for key in own])
+        found += [{"run": run, "reward": told[own[0]]["reward"]} | row for row in each]
+    pd.DataFrame(found, columns=CORRELATION_COLUMNS).to_csv(job.output.correlations, index=False)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0], "rewarded_runs"):
+        main(snakemake)

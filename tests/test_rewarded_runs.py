@@ -1,0 +1,117 @@
+"""Runs on rewarded replies in a table, and the correlation of rewards with accuracy."""
+
+import runpy
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from scipy.stats import spearmanr
+
+from babylogue.analysis.rewarded_runs import correlations, evaluations, run_row, spearman
+from conftest import PROJECT
+from test_group_policy import Named
+
+NAN = float("nan")
+
+
+def log_of(rewards, accuracies):
+    """A log of as many rows; accuracies are NaN between evaluations."""
+    return pd.DataFrame(
+        {
+            "step": range(len(rewards)),
+            "episodes": [16 * (step + 1) for step in range(len(rewards))],
+            "reward_mean": rewards,
+            "held_out_accuracy": accuracies,
+            "kl_full": np.linspace(0, 1, len(rewards)),
+        }
+    )
+
+
+SHORT = log_of([0.0, 0.1, 0.3, 0.2, 0.6, 0.9], [50.0, NAN, 52.0, NAN, NAN, 49.0])
+TOLD = {"method": "ppo", "reward": "bleu", "best_step": 2, "stopped": ""}
+
+
+def test_evaluations_by_hand():
+    table = evaluations(SHORT)
+    assert table["step"].tolist() == [0, 2, 5]
+    assert table["reward"].tolist() == pytest.approx([0.0, 0.2, 1.7 / 3])
+    # Trained on between evaluations: rows 0 and 1, then rows 2, 3 and 4.
+    assert table["trained_reward"].tolist() == pytest.approx([NAN, 0.05, 1.1 / 3], nan_ok=True)
+    assert table["gain"].tolist() == pytest.approx([NAN, 2.0, -3.0], nan_ok=True)
+    assert evaluations(SHORT.iloc[:0]).empty
+
+
+def test_a_run_in_a_row():
+    row = run_row(SHORT, TOLD)
+    assert (row["replies"], row["final_step"], row["stopped"]) == (96, 5, "")
+    assert (row["start_accuracy"], row["best_accuracy"], row["final_accuracy"]) == (50.0, 52.0, 49.0)
+    assert (row["start_reward"], row["best_reward"], row["final_reward"]) == pytest.approx((0.0, 0.2, 0.9))
+
+
+def test_rho_is_scipys_with_ties():
+    rng = np.random.default_rng(1)
+    pairs = rng.integers(5, size=(15, 2)).astype(float)
+    value, low, high = spearman(pairs)
+    assert value == pytest.approx(spearmanr(pairs).statistic)
+    assert low < value < high
+    assert np.isnan(spearman(np.array([[1.0, 2.0]] * 10))).all()
+
+
+def test_intervals_hold_what_they_say():
+    """Independent noise, rho 0: near 95 % of the intervals hold it; a strong relation is seen."""
+    rng = np.random.default_rng(0)
+    held = [low <= 0 <= high for _ in range(60) for _, low, high in [spearman(rng.normal(size=(30, 2)))]]
+    assert np.mean(held) > 0.85
+    x = rng.normal(size=30)
+    assert spearman(np.stack([x, x + 0.3 * rng.normal(size=30)], axis=1))[1] > 0.5
+
+
+def test_what_goes_with_what():
+    """Rewards that say how much the accuracy will gain, over a falling trend of the rewards."""
+    rng = np.random.default_rng(3)
+
+    def run(sign):
+        rewards = rng.normal(size=41)
+        accuracy = 50 + np.cumsum(np.concatenate([[0], sign * rewards[:-1] + 0.2 * rng.normal(size=40)]))
+        return log_of(rewards, accuracy)
+
+    for sign in (1, -1):
+        level, change = correlations([run(sign) for _ in range(3)], [False] * 3)
+        assert (level["relation"], change["relation"]) == ("level", "change")
+        assert (change["seeds"], change["evaluations"]) == (3, 120)
+        assert sign * change["rho"] > 0.9 and sign * change["ci_low"] > 0 and sign * change["ci_high"] > 0
+        assert -1 <= level["ci_low"] <= level["rho"] <= level["ci_high"] <= 1
+
+
+def test_the_row_at_which_the_guard_stopped_is_left_out():
+    log = log_of(np.arange(8.0), [1, 3, 2, 5, 4, 7, 6, -99.0])
+    [whole, _], [cut, _] = correlations([log], [False]), correlations([log], [True])
+    assert (whole["evaluations"], cut["evaluations"]) == (8, 7)
+    assert cut["rho"] > 0.7 > whole["rho"]
+    few = correlations([SHORT], [False])
+    assert [(row["seeds"], row["evaluations"]) for row in few] == [(0, 0)] * 2
+    assert all(np.isnan(row["rho"]) for row in few)
+
+
+def test_the_rule_writes_both_tables(tmp_path):
+    long = log_of(np.arange(9.0), np.arange(9.0))
+    runs = [["ppo_bleu", 0], ["ppo_bleu", 1], ["grpo", 0], ["grpo", 1]]
+    logs, settings = [], []
+    for number, (run, _) in enumerate(runs):
+        logs.append(str(tmp_path / f"{number}.csv"))
+        settings.append(str(tmp_path / f"{number}.yaml"))
+        (long if run == "grpo" else SHORT).to_csv(logs[-1], index=False)
+        (tmp_path / f"{number}.yaml").write_text(yaml.safe_dump(TOLD | {"stopped": "KL" if number == 1 else ""}))
+    outputs = {"runs": str(tmp_path / "runs.csv"), "correlations": str(tmp_path / "correlations.csv")}
+    job = SimpleNamespace(
+        params=Named(runs=runs), input=Named(logs=logs, settings=settings), output=Named(outputs)
+    )
+    runpy.run_path(str(PROJECT / "scripts/rewarded_runs.py"))["main"](job)
+    table = pd.read_csv(tmp_path / "runs.csv")
+    assert list(zip(table["run"], table["seed"], strict=True)) == [tuple(key) for key in runs]
+    assert table["stopped"].fillna("").tolist() == ["", "KL", "", ""]
+    found = pd.read_csv(tmp_path / "correlations.csv").set_index(["run", "relation"])
+    assert found.loc[("grpo", "level"), "rho"] == pytest.approx(1)
+    assert found.loc[("ppo_bleu", "level"), "seeds"] == 0
