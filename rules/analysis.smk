@@ -103,6 +103,7 @@ rule baselines:
 rule rewarded_runs:
     input:
         logs=[model_file(run, "log.csv").format(seed=seed) for run, seed in REWARDED_SEEDS],
+        samples=[model_file(run, "samples.parquet").format(seed=seed) for run, seed in REWARDED_SEEDS],
         settings=[model_file(run, "settings.yaml").format(seed=seed) for run, seed in REWARDED_SEEDS],
     output:
         runs=f"{RESULTS}/report/rewarded_runs.csv",

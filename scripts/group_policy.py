@@ -16,7 +16,7 @@ from babylogue.provenance import write_settings
 from babylogue.reinforcement.files import reward_from_files, told, write_result
 from babylogue.reinforcement.group_policy import STATE, train_group_policy
 from babylogue.reinforcement.group_settings import GRPOSettings, RLOOSettings
-from babylogue.reinforcement.prompts import fitting_prompts
+from babylogue.reinforcement.prompts import fitting_prompts, hold_out
 from babylogue.scoring.loading import load_model
 
 SETTINGS = {"grpo": GRPOSettings, "rloo": RLOOSettings}
@@ -43,13 +43,15 @@ def main(job):
     model, tokenizer = load_model(files["parent"], str(device))
     room = model.config.max_position_embeddings - settings.max_new_tokens
     prompts = fitting_prompts(pd.read_parquet(files["prompts"])["prompt"], tokenizer, room)
+    rollout_prompts, held_out_prompts = hold_out(prompts, settings.held_out_prompts)
     result = train_group_policy(
         model,
         tokenizer,
-        prompts,
+        rollout_prompts,
         reward_from_files(reward, job.params.kinds, files, prompts, device=str(device), **job.params.judging),
         settings,
         seed=seed,
+        held_out_prompts=held_out_prompts,
         state=state,
         heldout=pd.read_parquet(files["heldout"]).query("part == 'heldout'"),
     )

@@ -16,7 +16,7 @@ from babylogue.preferences.accuracy import pair_accuracy
 from babylogue.provenance import write_settings
 from babylogue.reinforcement.files import reward_from_files, told, write_result
 from babylogue.reinforcement.ppo import train
-from babylogue.reinforcement.prompts import fitting_prompts
+from babylogue.reinforcement.prompts import fitting_prompts, hold_out
 from babylogue.reinforcement.settings import PPOSettings
 from babylogue.scoring.loading import load_model
 
@@ -45,15 +45,17 @@ def main(job):
     model, tokenizer = load_model(files["parent"], str(device))
     room = model.config.max_position_embeddings - settings.max_new_tokens
     prompts = fitting_prompts(pd.read_parquet(files["prompts"])["prompt"], tokenizer, room)
+    rollout_prompts, held_out_prompts = hold_out(prompts, settings.held_out_prompts)
     result = train(
         model,
         tokenizer,
-        prompts,
+        rollout_prompts,
         reward_from_files(reward, job.params.kinds, files, prompts, device=str(device), **job.params.judging),
         settings,
         seed=seed,
         corpus_texts=corpus,
         held_out=lambda policy: pair_accuracy(policy, tokenizer, heldout),
+        held_out_prompts=held_out_prompts,
         state=state,
     )
     write_result(result, model, tokenizer, dict(job.output.items()), files.get("references"))

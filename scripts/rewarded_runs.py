@@ -18,7 +18,8 @@ def main(job):
     told = {
         key: yaml.safe_load(Path(file).read_text()) for key, file in zip(keys, job.input.settings, strict=True)
     }
-    rows = [{"run": run, "seed": seed} | run_row(logs[run, seed], told[run, seed]) for run, seed in keys]
+    samples = dict(zip(keys, map(pd.read_parquet, job.input.samples), strict=True))
+    rows = [{"run": key[0], "seed": key[1]} | run_row(logs[key], samples[key], told[key]) for key in keys]
     pd.DataFrame(rows, columns=RUN_COLUMNS).to_csv(job.output.runs, index=False)
     found = []
     for run in dict.fromkeys(run for run, _ in keys):

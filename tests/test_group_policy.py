@@ -24,7 +24,7 @@ from babylogue.preferences.accuracy import pair_accuracy
 from babylogue.reinforcement.group_policy import STATE, train_group_policy
 from babylogue.reinforcement.group_settings import GRPOSettings, RLOOSettings
 from babylogue.reinforcement.policy import Policy
-from babylogue.reinforcement.records import LOG_COLUMNS
+from babylogue.reinforcement.records import LOG_COLUMNS, SAMPLE_COLUMNS
 from babylogue.reinforcement.rewards.registry import terms
 from babylogue.reinforcement.rollouts import encode_prompts, observe, sample, stop_tokens
 from babylogue.reinforcement.settings import GuardSettings
@@ -322,7 +322,7 @@ def test_the_rule_publishes_what_ppo_does_and_leaves_no_state(method, parent, tm
     log = pd.read_csv(tmp_path / "seed0/log.csv")
     assert list(log) == list(LOG_COLUMNS) and len(log) == 4
     assert list(pd.read_parquet(tmp_path / "seed0/samples.parquet")) == [
-        "step", "prompt", "reply", "reward", "finished", "reference"
+        *SAMPLE_COLUMNS, "reference"
     ]  # fmt: skip
     told = yaml.safe_load((tmp_path / "seed0/settings.yaml").read_text())
     assert (told["method"], told["reward"], told["stopped"]) == (method, "bleu", "")

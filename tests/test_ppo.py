@@ -14,6 +14,7 @@ from babylogue.reinforcement import policy as policies
 from babylogue.reinforcement import ppo, rollouts
 from babylogue.reinforcement.guard import Best, Guard
 from babylogue.reinforcement.policy import Policy, action_states, log_distribution
+from babylogue.reinforcement.prompts import hold_out
 from babylogue.reinforcement.records import LOG_COLUMNS, repeats_itself
 from babylogue.reinforcement.rewards.base import RewardKind
 from babylogue.reinforcement.rewards.multi import WeightedSum
@@ -504,9 +505,38 @@ def test_the_guard_watches_held_out_accuracy():
 def test_best_is_the_highest_reward_among_the_accurate(tokenizer):
     model = tiny_llama(tokenizer)
     best = Best(tolerance=1.0)
-    offers = [(0, 0.9, 60.0), (5, 0.1, 59.5), (10, 0.5, 58.0), (15, 0.3, 61.0), (20, 0.2, 65.0), (25, 0.3, 60.0)]
+    offers = [
+        (0, -math.inf, 60.0),
+        (5, 0.1, 59.5),
+        (10, 0.5, 58.0),
+        (15, 0.3, 61.0),
+        (20, 0.2, 65.0),
+        (25, 0.3, 60.0),
+    ]
     assert [best.offer(*offer, model) for offer in offers] == [True, True, False, True, False, True]
     assert best.step == 25
+    held_out = Best(tolerance=1.0)  # of the start, too, the reward is known
+    assert [held_out.offer(*offer, model) for offer in [(0, 0.4, 60.0), *offers[1:]]] == [True] + [False] * 5
+
+
+def test_held_out_prompts_are_in_no_rollout_and_choose_best(tokenizer):
+    trained, held_out = hold_out([f"{number}" for number in range(10)], 0.25)
+    assert (trained, held_out) == ([*"01234567"], [*"89"])
+    assert hold_out(PROMPTS, 0.0) == (PROMPTS, []) and len(hold_out(PROMPTS, 0.01)[1]) == 1
+    with pytest.raises(UserError, match="of 1 prompts 1 are held out, which leaves none"):
+        hold_out(["a"], 0.2)
+    result = ppo.train(
+        tiny_llama(tokenizer), tokenizer, PROMPTS[:3], ball, quick(prompts=640, learning_rate=1e-3), seed=0,
+        held_out_prompts=PROMPTS[3:],
+    )  # fmt: skip
+    samples, evaluated = result.samples, result.log[result.log["held_out_reward"].notna()]
+    assert evaluated["step"].tolist() == list(range(0, 41, 4))
+    assert set(samples[samples["held_out"]]["prompt"]) == {PROMPTS[3]}
+    assert PROMPTS[3] not in set(samples[~samples["held_out"]]["prompt"])
+    earned = samples[samples["held_out"]].groupby("step")["earned"].mean()
+    assert evaluated["held_out_reward"].tolist() == pytest.approx(earned.tolist())
+    # Twice the same policy gives twice the same replies; the latest of the highest is kept.
+    assert result.best_step == earned[::-1].idxmax() and earned[result.best_step] > earned[0]
 
 
 def test_the_guard_stops_a_collapse_and_keeps_the_last_good_weights(tokenizer):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from babylogue.errors import UserError
 from babylogue.model.state import TrainingState
 from babylogue.reinforcement import ppo
 from babylogue.reinforcement.records import PPOResult
+from babylogue.reinforcement.rewards.registry import terms
 from babylogue.scoring.loading import load_model
 from conftest import PROJECT
 from tiny_pairs import ANSWERS, exchange_pairs, save_parent
@@ -189,7 +191,14 @@ def job(tmp_path):
     (tmp_path / "seed0").mkdir()
     return SimpleNamespace(
         threads=1,
-        params=Named(settings=settings, judging={}, state=str(tmp_path / "seed0/state"), code="a", run="ppo"),
+        params=Named(
+            settings=settings,
+            judging={},
+            state=str(tmp_path / "seed0/state"),
+            code="a",
+            run="ppo",
+            kinds={name: asdict(kind) for name, kind in terms("bleu").items()},
+        ),
         wildcards=Named(seed="0"),
         input=Named(inputs),
         output=Named(outputs),
@@ -209,8 +218,12 @@ def test_the_rule_writes_every_output_and_leaves_no_state(job):
     log = pd.read_csv(job.output.log)
     assert log["step"].tolist() == [0, 1, 2, 3, 4]
     assert log["held_out_accuracy"].notna().tolist() == [True, False, True, False, True]
+    assert log["held_out_reward"].notna().tolist() == [True, False, True, False, True]
     samples = pd.read_parquet(job.output.samples)
-    assert len(samples) == 5 * 16
+    # Three questions, one of them held out, to which there are four replies at each of three evaluations.
+    assert len(samples) == 5 * 16 + 3 * 4
+    assert samples[samples["held_out"]].groupby("step").size().to_dict() == {0: 4, 2: 4, 4: 4}
+    assert set(samples[samples["held_out"]]["prompt"]).isdisjoint(samples[~samples["held_out"]]["prompt"])
     assert all(row.reference == ANSWERS[row.prompt.split()[1]] for row in samples.itertuples())
     assert yaml.safe_load(Path(job.output.settings).read_text())["stopped"] == ""
     for name in ("best", "final"):
@@ -220,7 +233,8 @@ def test_the_rule_writes_every_output_and_leaves_no_state(job):
 def test_a_state_of_other_settings_inputs_or_code_is_refused_by_name(job):
     module = script()
 
-    def crash(*_, **__):
+    def crash(*_, state, **__):
+        state.save(1, {})
         raise Crash
 
     module["main"].__globals__["train"] = crash

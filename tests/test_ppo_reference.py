@@ -132,12 +132,14 @@ class Reference:
 
 @pytest.fixture(autouse=True)
 def full_precision(monkeypatch):
-    """Llama's norm is in float32 whatever the model's precision, and Adam makes much of small differences."""
+    """Llama's norm and loss are in float32 whatever the model is in, and Adam makes much of small differences."""
 
     def norm(self, x):
         return self.weight * x * torch.rsqrt(x.pow(2).mean(dim=-1, keepdim=True) + self.variance_epsilon)
 
     monkeypatch.setattr(LlamaRMSNorm, "forward", norm)
+    upcast = torch.Tensor.float  # transformers takes the logits of its loss to float32, which here is down
+    monkeypatch.setattr(torch.Tensor, "float", lambda x: x if x.dtype == torch.float64 else upcast(x))
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.7])

@@ -23,6 +23,7 @@ def log_of(rewards, accuracies):
             "step": range(len(rewards)),
             "episodes": [16 * (step + 1) for step in range(len(rewards))],
             "reward_mean": rewards,
+            "held_out_reward": np.where(np.isnan(accuracies), NAN, rewards),
             "held_out_accuracy": accuracies,
             "kl_full": np.linspace(0, 1, len(rewards)),
         }
@@ -43,11 +44,27 @@ def test_evaluations_by_hand():
     assert evaluations(SHORT.iloc[:0]).empty
 
 
+SAMPLES = pd.DataFrame(
+    [
+        (0, True, "a", "the dog .", 0.0), (0, True, "b", "the dog barks .", 0.1), (0, False, "c", "no .", 0.5),
+        (2, True, "a", "yes I see .", 0.4), (2, True, "b", "no .", 0.3), (5, True, "a", "", 1.0),
+    ],
+    columns=["step", "held_out", "prompt", "reply", "earned"],
+)  # fmt: skip
+
+
 def test_a_run_in_a_row():
-    row = run_row(SHORT, TOLD)
+    row = run_row(SHORT, SAMPLES, TOLD)
+    half = 1.959964 * 0.1  # of gains 0.4 and 0.2
+    assert (row["gain"], row["gain_low"], row["gain_high"]) == pytest.approx((0.3, 0.3 - half, 0.3 + half))
+    assert (row["start_words"], row["best_words"]) == (2.5, 2.0)
+    # the dog, the dog, dog barks; yes I, I see
+    assert (row["start_distinct_2"], row["best_distinct_2"]) == (pytest.approx(2 / 3), 1.0)
+    none = run_row(SHORT, SAMPLES[~SAMPLES["held_out"]], TOLD)
+    assert all(np.isnan(none[name]) for name in ("gain", "gain_low", "best_words", "best_distinct_2"))
     assert (row["replies"], row["final_step"], row["stopped"]) == (96, 5, "")
     assert (row["start_accuracy"], row["best_accuracy"], row["final_accuracy"]) == (50.0, 52.0, 49.0)
-    assert (row["start_reward"], row["best_reward"], row["final_reward"]) == pytest.approx((0.0, 0.2, 0.9))
+    assert (row["start_reward"], row["best_reward"], row["final_reward"]) == (0.0, 0.3, 0.9)
 
 
 def test_rho_is_scipys_with_ties():
@@ -99,6 +116,7 @@ def test_the_rule_writes_both_tables(tmp_path):
     long = log_of(np.arange(9.0), np.arange(9.0))
     runs = [["ppo_bleu", 0], ["ppo_bleu", 1], ["grpo", 0], ["grpo", 1]]
     logs, settings = [], []
+    SAMPLES.to_parquet(tmp_path / "samples.parquet")
     for number, (run, _) in enumerate(runs):
         logs.append(str(tmp_path / f"{number}.csv"))
         settings.append(str(tmp_path / f"{number}.yaml"))
@@ -106,7 +124,9 @@ def test_the_rule_writes_both_tables(tmp_path):
         (tmp_path / f"{number}.yaml").write_text(yaml.safe_dump(TOLD | {"stopped": "KL" if number == 1 else ""}))
     outputs = {"runs": str(tmp_path / "runs.csv"), "correlations": str(tmp_path / "correlations.csv")}
     job = SimpleNamespace(
-        params=Named(runs=runs), input=Named(logs=logs, settings=settings), output=Named(outputs)
+        params=Named(runs=runs),
+        input=Named(logs=logs, samples=[str(tmp_path / "samples.parquet")] * 4, settings=settings),
+        output=Named(outputs),
     )
     runpy.run_path(str(PROJECT / "scripts/rewarded_runs.py"))["main"](job)
     table = pd.read_csv(tmp_path / "runs.csv")

@@ -5,17 +5,20 @@ chosen by it; no test item is in it.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from ..scoring.intervals import percentiles
+from ..dialogue import words
+from ..scoring.intervals import Estimate, mean, percentiles
 from .seeds import pooled
 
 RUN_COLUMNS = [
-    "run", "seed", "method", "reward", "replies", "start_reward", "start_accuracy", "best_step", "best_reward",
-    "best_accuracy", "best_kl", "final_step", "final_reward", "final_accuracy", "final_kl", "stopped",
+    "run", "seed", "method", "reward", "replies", "best_step", "start_reward", "best_reward", "gain", "gain_low",
+    "gain_high", "start_accuracy", "best_accuracy", "best_kl", "start_words", "best_words", "start_distinct_2",
+    "best_distinct_2", "final_step", "final_reward", "final_accuracy", "final_kl", "stopped",
 ]  # fmt: skip
 CORRELATION_COLUMNS = ["run", "reward", "relation", "seeds", "evaluations", "rho", "ci_low", "ci_high"]
 SAMPLES = 2000
@@ -48,30 +51,57 @@ def evaluations(log: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def run_row(log: pd.DataFrame, told: Mapping) -> dict:
+def run_row(log: pd.DataFrame, samples: pd.DataFrame, told: Mapping) -> dict:
     """A row of rewarded_runs.csv but run and seed.
 
+    Rewards, lengths (words) and distinct-2 are of the replies to held-out prompts; gain is the reward of `best`
+    less that of the start, with the normal interval over prompts. Without held-out prompts they are missing.
+
     Args:
+        samples: columns of `reinforcement.records.SAMPLE_COLUMNS`.
         told: the run's settings.yaml.
     """
-    table = evaluations(log).set_index("step")
-    first, best, last = log.iloc[0], table.loc[told["best_step"]], log.iloc[-1]
+    rows = log.set_index("step")
+    first, best, last = rows.iloc[0], rows.loc[told["best_step"]], rows.iloc[-1]
+    held_out = samples[samples["held_out"]]
+    start, kept = (held_out[held_out["step"] == step] for step in (rows.index[0], told["best_step"]))
+    gains = kept.groupby("prompt")["earned"].mean() - start.groupby("prompt")["earned"].mean()
+    gain = mean(gains) if len(gains) else Estimate(np.nan, np.nan, np.nan, 0)
     return {
         "method": told["method"],
         "reward": told["reward"],
         "replies": int(last["episodes"]),
-        "start_reward": first["reward_mean"],
-        "start_accuracy": first["held_out_accuracy"],
         "best_step": told["best_step"],
-        "best_reward": best["reward"],
-        "best_accuracy": best["accuracy"],
-        "best_kl": best["kl"],
-        "final_step": int(last["step"]),
-        "final_reward": last["reward_mean"],
+        "start_reward": first["held_out_reward"],
+        "best_reward": best["held_out_reward"],
+        "gain": gain.value,
+        "gain_low": gain.ci_low,
+        "gain_high": gain.ci_high,
+        "start_accuracy": first["held_out_accuracy"],
+        "best_accuracy": best["held_out_accuracy"],
+        "best_kl": best["kl_full"],
+        "start_words": mean_words(start["reply"]),
+        "best_words": mean_words(kept["reply"]),
+        "start_distinct_2": distinct_2(start["reply"]),
+        "best_distinct_2": distinct_2(kept["reply"]),
+        "final_step": int(rows.index[-1]),
+        "final_reward": last["held_out_reward"],
         "final_accuracy": last["held_out_accuracy"],
         "final_kl": last["kl_full"],
         "stopped": told["stopped"],
     }
+
+
+def mean_words(replies: Sequence[str]) -> float:
+    """Mean number of words of a reply, punctuation not counted; NaN of none."""
+    return float(np.mean([len(words(reply)) for reply in replies])) if len(replies) else np.nan
+
+
+def distinct_2(replies: Sequence[str]) -> float:
+    """Different pairs of neighbouring words among all pairs of the replies (Li et al. 2016, section 5.4); NaN of
+    none."""
+    pairs = [pair for reply in replies for pair in pairwise(words(reply))]
+    return len(set(pairs)) / len(pairs) if pairs else np.nan
 
 
 def correlations(logs: Sequence[pd.DataFrame], stopped: Sequence[bool]) -> list[dict]:

@@ -22,9 +22,9 @@ from ..model.state import TrainingState
 from ..preferences.accuracy import pair_accuracy
 from .group_settings import GroupSettings, GRPOSettings, RLOOSettings
 from .guard import UPDATE, Watch, weights
-from .measures import checked_rewards, measure_reference, penalised
+from .measures import checked_rewards, held_out_replies, measure_reference, penalised
 from .policy import Policy
-from .records import SAMPLE_COLUMNS, PPOResult, describe_rollout, log_table
+from .records import PPOResult, describe_rollout, log_table, sample_rows
 from .rewards.base import Reward
 from .rollouts import encode_prompts, observe, stop_tokens
 
@@ -56,6 +56,7 @@ def train_group_policy(
     seed: int,
     state: TrainingState,
     heldout: pd.DataFrame,
+    held_out_prompts: Sequence[str] = (),
 ) -> PPOResult:
     """Tune `model`, in place, to write replies that `reward` likes, or go on from `state`.
 
@@ -65,7 +66,7 @@ def train_group_policy(
 
     Args:
         model: from a model folder, which trl reads once more as the reference.
-        prompts: turns such as `*MOT: what is that ?`; the child's tag is added here.
+        prompts: turns such as `*MOT: what is that ?`; the child's tag is added here, as to `held_out_prompts`.
         heldout: pairs (prompt, chosen, rejected) that the run is watched on.
         state: a folder of states named `STATE`.
 
@@ -75,7 +76,7 @@ def train_group_policy(
     if not prompts:
         raise UserError("the run has no prompts: choose another part of the corpus, or lower max_new_tokens")
     train, last = _datasets(prompts, settings, seed)
-    rollouts = _Rollouts(model, tokenizer, reward, settings, state, heldout)
+    rollouts = _Rollouts(model, tokenizer, reward, settings, state, heldout, held_out_prompts, seed)
     if resumed := state.newest():
         logger.info("going on from %s", resumed)
         rollouts.restore(resumed)
@@ -168,10 +169,12 @@ class _Rollouts(TrainerCallback):
         settings: GRPOSettings | RLOOSettings,
         state: TrainingState,
         heldout: pd.DataFrame,
+        held_out_prompts: Sequence[str],
+        seed: int,
     ):
         self.policy, self.reference = Policy(model), copy.deepcopy(model).requires_grad_(False)
         self.tokenizer, self.reward, self.settings = tokenizer, reward, settings
-        self.kept, self.heldout = state, heldout
+        self.kept, self.heldout, self.held_out_prompts, self.seed = state, heldout, held_out_prompts, seed
         self.stops = stop_tokens(tokenizer)
         self.watch = Watch(settings)
         self.rows: list[dict] = []
@@ -194,18 +197,22 @@ class _Rollouts(TrainerCallback):
         started = time.perf_counter()
         rewards, terms = checked_rewards(self.reward, turn, rollout.replies, step)
         row |= {"seconds_reward": time.perf_counter() - started, "temperature": self.settings.temperature} | terms
-        for own in zip(turn, rollout.replies, rewards.tolist(), rollout.finished.tolist(), strict=True):
-            self.samples.append(dict(zip(SAMPLE_COLUMNS, (step, *own), strict=True)))
         scores = penalised(rewards, rollout, self.settings)
+        self.samples += sample_rows(step, turn, rollout, rewards, scores, held_out=False)
         measured = measure_reference(self.policy, self.reference, rollout, self.settings.temperature)
         row |= describe_rollout(rollout, scores, *measured)
         row["kl_coefficient"] = self.settings.beta
-        row["held_out_accuracy"] = math.nan
+        row["held_out_reward"] = row["held_out_accuracy"] = math.nan
         model, evaluated = self.policy.language_model, self._evaluated(step)
         if evaluated:
             started = time.perf_counter()
             with torch.no_grad():
+                row["held_out_reward"], said = held_out_replies(
+                    self.policy, self.tokenizer, self.held_out_prompts, self.reward, self.settings,
+                    step=step, seed=self.seed,
+                )  # fmt: skip
                 row["held_out_accuracy"] = pair_accuracy(model, self.tokenizer, self.heldout)
+            self.samples += said
             row["seconds_held_out"] = time.perf_counter() - started
         self.rows.append(row)
         self._stop_for(self.watch.judge(row, model, evaluated=evaluated))

@@ -98,9 +98,9 @@ class Best:
 
     The rule: of the evaluations that no guard event preceded, whose own rollout is within the guard's bounds,
     and whose held-out accuracy is not below the start's by more than `tolerance` percentage points, the one with
-    the highest mean reward since the evaluation before it (the later of equals). The start itself, whose accuracy
-    is the yardstick, is kept only as long as no evaluation qualifies. Without held-out data the reward decides
-    alone.
+    the highest reward on held-out prompts (the later of equals), the start, whose accuracy is the yardstick, among
+    them. Without held-out prompts it is the mean reward since the evaluation before, and the start, which has
+    none, is kept only as long as no evaluation qualifies. Without held-out pairs the reward decides alone.
     """
 
     def __init__(self, tolerance: float):
@@ -116,9 +116,7 @@ class Best:
             self._start_accuracy = accuracy
         elif accuracy < self._start_accuracy - self.tolerance or reward < self._reward:
             return False
-        else:
-            self._reward = reward
-        self.step = step
+        self.step, self._reward = step, reward
         self.weights = weights(model)
         return True
 
@@ -149,8 +147,11 @@ class Watch:
         self._rewards.append(row["reward_mean"])
         reason = self.guard.check(row)
         if evaluated and not reason:
-            good = self.best.step is None or self.guard.tolerates(row)
-            if good and self.best.offer(row["step"], fmean(self._rewards), row["held_out_accuracy"], model):
+            start, reward = self.best.step is None, row["held_out_reward"]
+            if math.isnan(reward):
+                reward = -math.inf if start else fmean(self._rewards)
+            good = start or self.guard.tolerates(row)
+            if good and self.best.offer(row["step"], reward, row["held_out_accuracy"], model):
                 row["checkpoint"] = "best"
             self._rewards.clear()
         return reason

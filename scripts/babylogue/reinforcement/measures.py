@@ -1,19 +1,22 @@
-"""What is measured of a rollout: its rewards, and how far the policy is from the reference."""
+"""What is measured of a policy: what its replies earn, and how far it is from the reference."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError
 from . import objective
 from .policy import Policy, action_states, log_distribution
+from .records import sample_rows
 from .rewards.base import Reward
 from .rewards.multi import measured
-from .rollouts import Rollout
+from .rollouts import Rollout, encode_prompts, sample, stop_tokens
 from .settings import RolloutSettings
 
+HELD_OUT_REPLIES = 4  # to each held-out prompt at an evaluation: one alone is noisy
 REFERENCE_ROWS = 64  # replies scored by the reference at a time: bounds the memory for (actions, V) tables
 
 
@@ -63,3 +66,36 @@ def penalised(rewards: np.ndarray, rollout: Rollout, settings: RolloutSettings) 
     if settings.unfinished_reward is None:
         return scores
     return torch.where(rollout.finished, scores, settings.unfinished_reward)
+
+
+def held_out_replies(
+    policy: Policy,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    reward: Reward,
+    settings: RolloutSettings,
+    *,
+    step: int,
+    seed: int,
+) -> tuple[float, list[dict]]:
+    """What replies to held-out prompts earn in the mean, and the replies as rows of the samples.
+
+    They are drawn from the policy as it is, at temperature 1, by random numbers that depend on the seed alone, so
+    that evaluations differ by the policy.
+    """
+    if not prompts:
+        return math.nan, []
+    asked = list(prompts) * HELD_OUT_REPLIES
+    rollout = sample(
+        policy,
+        tokenizer,
+        encode_prompts(tokenizer, asked, policy.language_model.config.max_position_embeddings),
+        stops=stop_tokens(tokenizer),
+        max_new_tokens=settings.max_new_tokens,
+        temperature=1.0,
+        top_p=1.0,
+        generator=torch.Generator(policy.device).manual_seed(seed),
+    )
+    rewards, _ = checked_rewards(reward, asked, rollout.replies, step)
+    scores = penalised(rewards, rollout, settings)
+    return float(scores.mean()), sample_rows(step, asked, rollout, rewards, scores, held_out=True)

@@ -24,9 +24,9 @@ from ..model.state import TrainingState
 from . import objective
 from .corpus import corpus_batches
 from .guard import UPDATE, Watch, weights
-from .measures import checked_rewards, measure_reference, penalised
+from .measures import checked_rewards, held_out_replies, measure_reference, penalised
 from .policy import Policy, action_states, log_distribution, mixed_precision
-from .records import SAMPLE_COLUMNS, PPOResult, describe_rollout, log_table
+from .records import PPOResult, describe_rollout, log_table, sample_rows
 from .rewards.base import Reward
 from .rollouts import Rollout, encode_prompts, sample, stop_tokens
 from .settings import PPOSettings
@@ -61,13 +61,15 @@ def train(
     seed: int,
     corpus_texts: Sequence[str] | None = None,
     held_out: Callable[[PreTrainedModel], float] | None = None,
+    held_out_prompts: Sequence[str] = (),
     state: TrainingState | None = None,
     report: Callable[[dict], None] = lambda row: None,
 ) -> PPOResult:
     """Tune `model`, in place, to write replies that `reward` likes; the reference is a copy of it at the start.
 
-    `prompts` are turns such as `*MOT: what is that ?`; the child's tag is added here. `held_out` gives the
-    dialogue accuracy of a model in percent. `corpus_texts` are needed by the language-model loss only.
+    `prompts` and `held_out_prompts` are turns such as `*MOT: what is that ?`; the child's tag is added here.
+    `held_out` gives the dialogue accuracy of a model in percent. `corpus_texts` are needed by the language-model
+    loss only.
     Deterministic for a seed (on a CPU with the same number of threads), if `reward` draws nothing at random, or
     draws it from torch's own generator.
 
@@ -124,22 +126,26 @@ def train(
         with _timed(row, "seconds_reward"):
             asked = [prompts[index] for index in batch]
             rewards, terms = checked_rewards(reward, asked, rollout.replies, step)
+            scores = penalised(rewards, rollout, settings)
         row |= terms
-        for own in zip(asked, rollout.replies, rewards.tolist(), rollout.finished.tolist(), strict=True):
-            at.samples.append(dict(zip(SAMPLE_COLUMNS, (step, *own), strict=True)))
+        at.samples += sample_rows(step, asked, rollout, rewards, scores, held_out=False)
 
         with _timed(row, "seconds_training"):
-            scores = penalised(rewards, rollout, settings)
             reference_log_probs, kl_full = measure_reference(policy, reference, rollout, now.temperature)
         row |= describe_rollout(rollout, scores, reference_log_probs, kl_full)
         row["kl_coefficient"] = controller.coefficient
 
         last = step == settings.steps
         evaluated = last or step % settings.evaluate_every == 0
-        row["held_out_accuracy"] = math.nan
-        if evaluated and held_out is not None:
+        row["held_out_reward"] = row["held_out_accuracy"] = math.nan
+        if evaluated:
             with _timed(row, "seconds_held_out"), torch.no_grad():
-                row["held_out_accuracy"] = float(held_out(model))
+                row["held_out_reward"], said = held_out_replies(
+                    policy, tokenizer, held_out_prompts, reward, settings, step=step, seed=seed
+                )
+                at.samples += said
+                if held_out is not None:
+                    row["held_out_accuracy"] = float(held_out(model))
         at.stopped = watch.judge(row, model, evaluated=evaluated)
 
         if not (last or at.stopped):

@@ -1,6 +1,6 @@
 """The prompts of PPO: caregiver turns of the tune part that no natural pair set uses (Padovani et al. 2025, 3)."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -30,6 +30,22 @@ def rollout_prompts(triplets: pa.Table, used: Collection[str], *, count: int, se
         logger.warning("%d prompts asked for, %d there", count, len(prompts))
     drawn = prompts.sample(n=min(count, len(prompts)), random_state=seed)
     return pd.DataFrame({"prompt": drawn.to_numpy()})
+
+
+def hold_out(prompts: Sequence[str], share: float) -> tuple[list[str], list[str]]:
+    """The prompts of the rollouts, and the last ones, at least one if the share is not 0, which none has.
+
+    Raises:
+        UserError: none is left for the rollouts.
+    """
+    held_out = max(1, round(share * len(prompts))) if share else 0
+    if held_out >= len(prompts):
+        raise UserError(
+            f"of {len(prompts)} prompts {held_out} are held out, which leaves none: raise "
+            "teacher.rollouts.prompts, or lower held_out_prompts or max_new_tokens"
+        )
+    cut = len(prompts) - held_out
+    return list(prompts[:cut]), list(prompts[cut:])
 
 
 def fitting_prompts(prompts: Iterable[str], tokenizer, max_tokens: int) -> list[str]:

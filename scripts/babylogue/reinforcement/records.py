@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -29,6 +30,7 @@ LOG_COLUMNS = {
     "repeated_share": "share of replies that say two neighbouring words again",
     "unfinished_share": "share of replies that did not end within max_new_tokens",
     "identical_share": "share of the most frequent reply",
+    "held_out_reward": "mean reward, likewise, of replies to held-out prompts; missing between evaluations",
     "held_out_accuracy": "dialogue accuracy on held-out pairs, percent; missing between evaluations",
     "value_error": "root mean squared error of the values before the update, units of the reward",
     "explained_variance": "share of the returns' variance that the values explain",
@@ -41,7 +43,7 @@ LOG_COLUMNS = {
     "learning_rate": "learning rate of the update",
     "seconds_generation": "seconds spent sampling",
     "seconds_reward": "seconds spent in the reward",
-    "seconds_held_out": "seconds spent on held-out pairs; missing between evaluations",
+    "seconds_held_out": "seconds spent on held-out prompts and pairs; missing between evaluations",
     "seconds_training": "seconds spent in the reference model and the update",
     "checkpoint": "`best` where the policy was kept as such; the last such row is the checkpoint's",
     "stopped": "the guard's reason, in the last row of a run that it stopped",
@@ -50,7 +52,9 @@ LOG_COLUMNS = {
 from 0 to 1). A row is about one policy: its rollout, and the update that follows from it (missing in the last
 row)."""
 
-SAMPLE_COLUMNS = ("step", "prompt", "reply", "reward", "finished")
+SAMPLE_COLUMNS = ("step", "held_out", "prompt", "reply", "reward", "finished", "earned")
+"""Of a reply: whether its prompt is a held-out one, the reward as it was given, whether the reply ended, and what
+it earned, the reward or the penalty for unfinished ones."""
 
 
 @dataclass
@@ -68,13 +72,27 @@ class PPOResult:
     log: pd.DataFrame
     """One row a step, columns LOG_COLUMNS and those of a sum's terms."""
     samples: pd.DataFrame
-    """Every reply, columns SAMPLE_COLUMNS; the reward as it was given."""
+    """Every reply, columns SAMPLE_COLUMNS."""
 
 
 def log_table(rows: Sequence[dict]) -> pd.DataFrame:
     """A run's rows as its log: LOG_COLUMNS, missing where a row has none, then the columns of a sum's terms."""
     table = pd.DataFrame(rows)
     return table.reindex(columns=list(dict.fromkeys([*LOG_COLUMNS, *table.columns])))
+
+
+def sample_rows(
+    step: int,
+    prompts: Sequence[str],
+    rollout: Rollout,
+    rewards: np.ndarray,
+    scores: torch.Tensor,
+    *,
+    held_out: bool,
+) -> list[dict]:
+    """Rows of the samples: `rewards` (B,) as they were given, `scores` (B,) with the penalty."""
+    columns = prompts, rollout.replies, rewards.tolist(), rollout.finished.tolist(), scores.tolist()
+    return [dict(zip(SAMPLE_COLUMNS, (step, held_out, *own), strict=True)) for own in zip(*columns, strict=True)]
 
 
 def describe_rollout(

@@ -60,8 +60,11 @@ class RolloutSettings(Settings):
     """Longest reply in tokens, the token that ends it (speaker tag or end of sequence) included."""
     unfinished_reward: float | None = -1.0
     """Reward of a reply that does not end within max_new_tokens, in place of its own; null keeps its own."""
+    held_out_prompts: float = Field(0.2, ge=0, lt=1)
+    """Share of the prompts that no rollout has; what replies to them earn, at each evaluation, chooses `best`.
+    With 0 it is what the rollouts earned."""
     evaluate_every: int = Field(50, gt=0)
-    """Steps between evaluations: held-out accuracy, and the choice of `best`."""
+    """Steps between evaluations: held-out reward and accuracy, and the choice of `best`."""
     held_out_tolerance: float = Field(0.7, ge=0)
     """Percentage points that the held-out accuracy of `best` may lie below the start's: its standard error
     (0.7 for 5,000 pairs)."""
@@ -118,8 +121,8 @@ class PPOSettings(RolloutSettings):
     @field_validator("temperature")
     @classmethod
     def _above_zero(cls, temperature: float | Schedule) -> float | Schedule:
-        if min(all_values(temperature)) == 0:
-            raise ValueError("the temperature must be above 0")
+        if (lowest := min(all_values(temperature))) == 0:
+            raise ValueError(f"the temperature must be above 0, not {lowest:g}")
         return temperature
 
     @model_validator(mode="after")
