@@ -251,7 +251,7 @@ def test_a_state_of_other_settings_inputs_or_code_is_refused_by_name(job):
     job.params["settings"] = job.params.settings | {"learning_rate": 0.5}
     refused(r"ppo\.learning_rate")
     job.params["settings"] = job.params.settings | {"learning_rate": 3e-3}
-    pd.DataFrame({"prompt": ["*MOT: who is it ?"]}).to_parquet(job.input.prompts)
+    pd.DataFrame({"prompt": ["*MOT: who is it ?", "*MOT: who is that ?"]}).to_parquet(job.input.prompts)
     job.params["code"] = "b"
     refused("code, prompts")
     shutil.rmtree(job.params.state)
