@@ -1,10 +1,10 @@
 """A dry run of every preset, over data that are there by name alone."""
 
-from pathlib import Path
-
 import pytest
 import yaml
+from snakemake.utils import update_config
 
+from babylogue.configuration import load_configuration
 from babylogue.suites import registry
 from babylogue.transcripts.toy.corpora import write_toy_transcripts
 from babylogue.transcripts.toy.settings import ToySettings
@@ -46,15 +46,14 @@ def test_alternatives_to_ppo_are_rewarded_alike(with_data):
     runs = [f"{method}_{method}_semsim" for method in ("ppo", "grpo", "rloo")]
     assert [len(planned[run]) for run in runs] == [3] * len(runs)
     assert "rewarded_runs" in planned
-    layers = [PROJECT / file for file in ("config.yaml", "presets/childes_small.yaml", "presets/reinforcement.yaml")]
+    config = {}
+    for file in ("config.yaml", "presets/childes_small.yaml", "presets/reinforcement.yaml"):
+        update_config(config, yaml.safe_load((PROJECT / file).read_text()))
+    models = load_configuration(config).models
     ppo, grpo, rloo = (
-        [
-            [layer[method][name] for layer in map(yaml.safe_load, map(Path.read_text, layers))
-             if name in layer.get(method, {})][-1]
-            for name in (replies, "batch_size", "minibatch_size", "epochs_per_batch")
-        ]
-        for method, replies in (("ppo", "prompts"), ("grpo", "replies"), ("rloo", "replies"))
-    )  # fmt: skip
+        (row.steps, row.batch_size, row.minibatch_size, row.epochs_per_batch)
+        for row in (models[f"{method}_semsim"] for method in ("ppo", "grpo", "rloo"))
+    )
     assert ppo == grpo == rloo
 
 
