@@ -85,6 +85,10 @@ rule report:
         suites=suite_descriptions,
         seeds=CONFIG.seeds,
         source=CONFIG.transcripts.source,
-        judge=CONFIG.teacher.judge,
+        judge=(
+            CONFIG.teacher.judge
+            if any("judge" in reward_needs(row.reward) for row in REWARDED.values())
+            else None
+        ),
     script:
         "../scripts/report.py"

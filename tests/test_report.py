@@ -27,9 +27,12 @@ MODELS = [
      "reward": "bleu"},
 ]  # fmt: skip
 REWARDED_RUNS = pd.DataFrame(
-    [("ppo_bleu", 0, "ppo", "bleu", 960, 0.11, 51.0, 40, 0.25, 52.3, 1.75, 60, 0.26, 49.0, 2.5, "KL <above> 2")],
+    [
+        ("ppo_bleu", 0, "ppo", "bleu", 960, 40, 0.11, 0.25, 0.14, 0.05, 0.23, 51.0, 52.3, 1.75, 3.1, 2.9, 0.61,
+         0.57, 60, 0.26, 49.0, 2.5, "KL <above> 2"),
+    ],
     columns=RUN_COLUMNS,
-)
+)  # fmt: skip
 CORRELATIONS = pd.DataFrame(
     [("ppo_bleu", "bleu", "level", 1, 30, 0.41, 0.1, 0.62), ("ppo_bleu", "bleu", "change", 0, 0, *[np.nan] * 3)],
     columns=CORRELATION_COLUMNS,
@@ -443,6 +446,8 @@ def test_notes_on_what_the_numbers_are_worth():
     assert "too small to judge" in toy and "generated talk" in toy
     real = page_of(judge="olmo", source="local")
     assert "too small to judge" not in real and "generated talk" not in real
+    assert "<code>olmo</code>" in real
+    assert "udge" not in page_of(judge=None).split("What was run")[1].split("</section>")[0]
 
 
 def test_several_seeds():
@@ -546,8 +551,9 @@ def test_undefined_numbers_leave_the_page_whole():
 
 def test_runs_on_rewarded_replies_stand_in_tables():
     page = Page(page_of(rewarded_runs=REWARDED_RUNS, correlations=CORRELATIONS))
-    numbers = ["960", "0.11", "0.25", "51.0", "52.3", "1.75", "40", "KL <above> 2"]
-    assert page.table("Mean reward since")["ppo_bleu ppo, seed 0"] == numbers
+    numbers = ["960", "0.11", "0.25", "0.14 [0.05, 0.23]", "51.0", "52.3", "1.75", "3.10, 2.90", "0.61, 0.57",
+               "40", "KL <above> 2"]  # fmt: skip
+    assert page.table("At the start and at the checkpoint best")["ppo_bleu ppo, seed 0"] == numbers
     _, level, change = page.tables["Correlation of reward and dialogue accuracy"]
     assert level == ["ppo_bleu", "bleu", "level", "30 1 seed", "0.41 [0.10, 0.62]"]
     assert change == ["ppo_bleu", "bleu", "change", "0 0 seeds", "\N{EN DASH}"]

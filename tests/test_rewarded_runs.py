@@ -60,6 +60,7 @@ def test_a_run_in_a_row():
     assert (row["start_words"], row["best_words"]) == (2.5, 2.0)
     # the dog, the dog, dog barks; yes I, I see
     assert (row["start_distinct_2"], row["best_distinct_2"]) == (pytest.approx(2 / 3), 1.0)
+    assert run_row(SHORT, SAMPLES, TOLD | {"reward": {"a": 1, "b": {"values": [0, 1]}}})["reward"] == "a + b"
     none = run_row(SHORT, SAMPLES[~SAMPLES["held_out"]], TOLD)
     assert all(np.isnan(none[name]) for name in ("gain", "gain_low", "best_words", "best_distinct_2"))
     assert (row["replies"], row["final_step"], row["stopped"]) == (96, 5, "")

@@ -12,7 +12,7 @@ from babylogue.errors import UserError
 from babylogue.report.tables import missing_table, sources_table
 from babylogue.suites import registry
 from babylogue.suites.availability import Absent, Missing, Place, locate, missing
-from babylogue.suites.origins import content_digest, describe
+from babylogue.suites.origins import describe, release_digest
 from babylogue.suites.releases import RELEASES, address
 from babylogue.suites.settings import SuiteSettings
 from babylogue.suites.sources import Source
@@ -67,19 +67,19 @@ def test_pinned_digests_are_those_of_the_release(source):
     files = sorted(MIRROR.glob(source.path))
     if not files:
         pytest.skip(f"no {source.path} in {MIRROR}; set BABYLOGUE_MIRROR to a folder that holds the benchmarks")
-    assert (len(files), content_digest(files)) == (source.count, source.sha256)
+    assert (len(files), release_digest(files)) == (source.count, source.sha256)
 
 
 def test_digest_is_of_names_and_contents_whatever_the_folder(tmp_path):
     put(tmp_path, "a/x.txt", "b/c/x.txt", text="one")
     put(tmp_path, "a/y.txt", text="two")
     first, same, other = (tmp_path / name for name in ("a/x.txt", "b/c/x.txt", "a/y.txt"))
-    assert content_digest([first]) == content_digest([same])
+    assert release_digest([first]) == release_digest([same])
     # printf 'x.txt %s\n' $(printf one | sha256sum | cut -d' ' -f1) | sha256sum
-    assert content_digest([first]) == "9e720897a3cd28907cd5a01e038a6effcb9351c2e69062963a679be0e9491ea1"
-    assert content_digest([other, first]) == content_digest([first, other])
+    assert release_digest([first]) == "9e720897a3cd28907cd5a01e038a6effcb9351c2e69062963a679be0e9491ea1"
+    assert release_digest([other, first]) == release_digest([first, other])
     other.write_text("three")
-    assert len({content_digest([first]), content_digest([first, other]), content_digest([other])}) == 3
+    assert len({release_digest([first]), release_digest([first, other]), release_digest([other])}) == 3
 
 
 # --- what is taken ------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ def test_digest_is_of_names_and_contents_whatever_the_folder(tmp_path):
 
 def test_other_files_than_the_pinned_are_one_warning_and_a_note(tmp_path, caplog):
     put(tmp_path, "zorro/one.txt")
-    digest = content_digest([tmp_path / "zorro/one.txt"])
+    digest = release_digest([tmp_path / "zorro/one.txt"])
     pinned = Source("zorro/*.txt", "somewhere", release="zorro", sha256=digest)
     same = describe(pinned, pinned.find(tmp_path))
     assert not caplog.records

@@ -69,7 +69,7 @@ def run_row(log: pd.DataFrame, samples: pd.DataFrame, told: Mapping) -> dict:
     gain = mean(gains) if len(gains) else Estimate(np.nan, np.nan, np.nan, 0)
     return {
         "method": told["method"],
-        "reward": told["reward"],
+        "reward": reward_name(told["reward"]),
         "replies": int(last["episodes"]),
         "best_step": told["best_step"],
         "start_reward": first["held_out_reward"],
@@ -90,6 +90,11 @@ def run_row(log: pd.DataFrame, samples: pd.DataFrame, told: Mapping) -> dict:
         "final_kl": last["kl_full"],
         "stopped": told["stopped"],
     }
+
+
+def reward_name(reward: str | Mapping) -> str:
+    """A reward's name, or those of a sum's terms."""
+    return reward if isinstance(reward, str) else " + ".join(reward)
 
 
 def mean_words(replies: Sequence[str]) -> float:

@@ -38,8 +38,8 @@ class Results:
     seeds: Sequence[int]
     source: str
     """Source of the transcripts: toy or local."""
-    judge: str
-    """Row of `published` that gave the LLM score."""
+    judge: str | None
+    """Row of `published` that gave the LLM score, if any model is rewarded by it."""
     statistics: Mapping[str, Any]
     """Counts as corpus_statistics gives them."""
     scores: pd.DataFrame

@@ -23,7 +23,7 @@ from .records import read_jsonl
 from .sources import BABYLM_HOME, Source
 
 LICENCE = "each task's own, see gluebenchmark.com and super.gluebenchmark.com"
-# content_digest of the training and the validation file; None where the release's own was not at hand.
+# release_digest of the training and the validation file; None where the release's own was not at hand.
 PINNED = {
     "boolq": (None, "c7c56940362dfb3dc45952cbfae7ada27aaa73a98d976e80cb33539e7dde5dec"),
     "multirc": (None, "c24d77168b5e9814ac24721f7cb4a784a476b418642e1b5504e1fb38984eb6bf"),

@@ -9,7 +9,7 @@ from ..network.archive import sha256_of
 from .sources import Source
 
 
-def content_digest(files: Iterable[Path]) -> str:
+def release_digest(files: Iterable[Path]) -> str:
     """One sha256 over names and contents of files, whatever folder they lie in.
 
     It is that of the lines `{name} {sha256 of the file}`, sorted.
@@ -21,10 +21,10 @@ def content_digest(files: Iterable[Path]) -> str:
 def describe(source: Source, files: list[Path]) -> dict:
     """What was read of a source; files that are not those of the pinned release are logged in one line.
 
-    Keys: path, files and expected (how many), sha256 (their `content_digest`), pinned (the release's, or None),
+    Keys: path, files and expected (how many), sha256 (their `release_digest`), pinned (the release's, or None),
     licence, home.
     """
-    found = content_digest(files)
+    found = release_digest(files)
     if source.sha256 and found != source.sha256:
         logger.warning(
             "%d files %s are not the %d of the release that the suite was made with (sha256 %s, not %s): "

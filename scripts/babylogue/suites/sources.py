@@ -16,7 +16,7 @@ class Source:
 
     `release` is what they are downloaded with, by its name in releases.RELEASES, which has address and revision.
     `access` is open, or token where a login's token is needed. `sha256` is
-    the `content_digest` (origins.py) of the files in the release that the suite was made with; None where that
+    the `release_digest` (origins.py) of the files in the release that the suite was made with; None where that
     was not at hand. `instead` is a pattern that is taken where `path` matches nothing.
     """
 
