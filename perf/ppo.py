@@ -51,7 +51,7 @@ def model_of(tokenizer) -> LlamaForCausalLM:
 
 
 def reward_of(references: dict[str, str]):
-    """BLEU-1 as the workflow's reward computes it."""
+    """BLEU-1, the same on both sides: the peer's environment lacks the workflow's."""
     from sacrebleu.metrics import BLEU
 
     metric = BLEU(max_ngram_order=1, effective_order=True, smooth_method="exp", tokenize="none")

@@ -27,6 +27,7 @@ def made_with(job):
     return {
         "method": job.params.method,
         job.params.method: job.params.settings,
+        "kinds": job.params.kinds,
         "judging": job.params.judging,
         "seed": job.wildcards.seed,
         "code": job.params.code,

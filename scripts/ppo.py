@@ -25,6 +25,7 @@ def made_with(job):
     """What the result depends on."""
     return {
         "ppo": job.params.settings,
+        "kinds": job.params.kinds,
         "judging": job.params.judging,
         "seed": job.wildcards.seed,
         "code": job.params.code,

@@ -118,6 +118,12 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
             {"values": [0.1, 0.3], "steps": 5},
             r"^models\.ppo_bleu: kl_coefficient: a schedule needs kl_target: null",
         ),
+        ("ppo/kl_coefficient", 0, r"^models\.ppo_bleu: kl_coefficient: 0 can adapt to no kl_target"),
+        (
+            "models/alternative",
+            {"method": "rloo", "parent": "base", "reward": "bleu", "guard": {"max_ratio": 3.0}},
+            r"^models\.alternative: guard: max_ratio can be watched in PPO alone",
+        ),
         ("models/ppo_bleu/method", "ppoo", r"^models\.ppo_bleu: .*ppoo"),
         ("models/base", "llama", r"^models\.base: must be a table"),
         ("evaluate/0/suites", ["blump"], r"evaluate\.0\.suites: no suite 'blump'"),
@@ -190,6 +196,15 @@ def test_mistake_is_named(path, value, message):
     with pytest.raises(UserError, match=message) as caught:
         load_configuration(changed(path, value))
     assert "\n" not in str(caught.value)
+
+
+def test_a_sum_and_a_schedule_replace_those_of_the_section():
+    config = changed("ppo/reward", {"ranking": 0.5, "grammaticality": 0.5})
+    config["ppo"] |= {"kl_target": None, "kl_coefficient": {"values": [0, 1], "steps": 5, "form": "line"}}
+    config["models"]["ppo_bleu"]["reward"] = {"bleu": 0.5, "semsim": 0.5}
+    config["models"]["ppo_bleu"]["kl_coefficient"] = {"values": [0.1, 0.3], "steps": 2}
+    row = load_configuration(config).models["ppo_bleu"]
+    assert row.reward == {"bleu": 0.5, "semsim": 0.5} and row.kl_coefficient.form == "cycle"
 
 
 def test_cycle_of_parents_is_shown():

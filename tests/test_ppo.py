@@ -523,6 +523,7 @@ def test_held_out_prompts_are_in_no_rollout_and_choose_best(tokenizer):
     trained, held_out = hold_out([f"{number}" for number in range(10)], 0.25)
     assert (trained, held_out) == ([*"01234567"], [*"89"])
     assert hold_out(PROMPTS, 0.0) == (PROMPTS, []) and len(hold_out(PROMPTS, 0.01)[1]) == 1
+    assert [len(part) for part in hold_out([*map(str, range(1000))], 0.2)] == [900, 100]
     with pytest.raises(UserError, match="of 1 prompts 1 are held out, which leaves none"):
         hold_out(["a"], 0.2)
     result = ppo.train(

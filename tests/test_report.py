@@ -28,8 +28,8 @@ MODELS = [
 ]  # fmt: skip
 REWARDED_RUNS = pd.DataFrame(
     [
-        ("ppo_bleu", 0, "ppo", "bleu", 960, 40, 0.11, 0.25, 0.14, 0.05, 0.23, 51.0, 52.3, 1.75, 3.1, 2.9, 0.61,
-         0.57, 60, 0.26, 49.0, 2.5, "KL <above> 2"),
+        ("ppo_bleu", 0, "ppo", "bleu", 960, 40, 60, "KL <above> 2", 0.16, 0.05, 0.27, 0.11, 0.25, 0.27, 51.0, 52.3,
+         49.0, 0.0, 1.75, 2.5, 3.1, 2.9, 2.8, 0.61, 0.57, 0.4),
     ],
     columns=RUN_COLUMNS,
 )  # fmt: skip
@@ -551,9 +551,12 @@ def test_undefined_numbers_leave_the_page_whole():
 
 def test_runs_on_rewarded_replies_stand_in_tables():
     page = Page(page_of(rewarded_runs=REWARDED_RUNS, correlations=CORRELATIONS))
-    numbers = ["960", "0.11", "0.25", "0.14 [0.05, 0.23]", "51.0", "52.3", "1.75", "3.10, 2.90", "0.61, 0.57",
-               "40", "KL <above> 2"]  # fmt: skip
-    assert page.table("At the start and at the checkpoint best")["ppo_bleu ppo, seed 0"] == numbers
+    rows = page.tables[next(caption for caption in page.tables if caption.startswith("At the start"))][-3:]
+    assert [row[0] for row in rows] == ["ppo_bleu ppo, seed 0"] * 3
+    assert rows[0][1:] == ["960", "start", "0", "0.11", "", "51.0", "0.00", "3.10", "0.61", ""]
+    assert rows[1][1:] == ["960", "best", "40", "0.25", "", "52.3", "1.75", "2.90", "0.57", ""]
+    assert rows[2][2:5] == ["final", "60", "0.27"] and rows[2][5] == "0.16 [0.05, 0.27]"
+    assert rows[2][-1] == "KL <above> 2"
     _, level, change = page.tables["Correlation of reward and dialogue accuracy"]
     assert level == ["ppo_bleu", "bleu", "level", "30 1 seed", "0.41 [0.10, 0.62]"]
     assert change == ["ppo_bleu", "bleu", "change", "0 0 seeds", "\N{EN DASH}"]

@@ -47,7 +47,8 @@ def test_evaluations_by_hand():
 SAMPLES = pd.DataFrame(
     [
         (0, True, "a", "the dog .", 0.0), (0, True, "b", "the dog barks .", 0.1), (0, False, "c", "no .", 0.5),
-        (2, True, "a", "yes I see .", 0.4), (2, True, "b", "no .", 0.3), (5, True, "a", "", 1.0),
+        (2, True, "a", "yes", 0.9), (2, True, "b", "no .", 0.9), (5, True, "a", "yes I see .", 0.4),
+        (5, True, "b", "no .", 0.3), (5, False, "a", "no .", 0.0),
     ],
     columns=["step", "held_out", "prompt", "reply", "earned"],
 )  # fmt: skip
@@ -57,9 +58,10 @@ def test_a_run_in_a_row():
     row = run_row(SHORT, SAMPLES, TOLD)
     half = 1.959964 * 0.1  # of gains 0.4 and 0.2
     assert (row["gain"], row["gain_low"], row["gain_high"]) == pytest.approx((0.3, 0.3 - half, 0.3 + half))
-    assert (row["start_words"], row["best_words"]) == (2.5, 2.0)
+    assert (row["start_words"], row["best_words"], row["final_words"]) == (2.5, 1.0, 2.0)
     # the dog, the dog, dog barks; yes I, I see
-    assert (row["start_distinct_2"], row["best_distinct_2"]) == (pytest.approx(2 / 3), 1.0)
+    assert (row["start_distinct_2"], row["final_distinct_2"]) == (pytest.approx(2 / 3), 1.0)
+    assert np.isnan(row["best_distinct_2"])
     assert run_row(SHORT, SAMPLES, TOLD | {"reward": {"a": 1, "b": {"values": [0, 1]}}})["reward"] == "a + b"
     none = run_row(SHORT, SAMPLES[~SAMPLES["held_out"]], TOLD)
     assert all(np.isnan(none[name]) for name in ("gain", "gain_low", "best_words", "best_distinct_2"))

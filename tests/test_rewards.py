@@ -258,6 +258,8 @@ def test_a_sum_brings_its_terms_to_one_scale():
     assert measured == pytest.approx(
         {"weight_score": 0.25, "reward_score": 0.7, "weight_cosine": 0, "reward_cosine": 0.375}
     )
+    # Outside of the steps, as on held-out prompts, with the mean weights: 0.25 and 0.375.
+    assert sum_of([WHAT] * 2, ["a .", "b ."], None) == pytest.approx([0.25, 0.38125])
 
 
 def test_a_sum_of_one_term_is_that_term_on_the_common_scale():

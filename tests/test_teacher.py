@@ -333,7 +333,7 @@ def test_replies_depend_on_seed_and_own_prompt_only(folder, teacher):
 
 def test_judge_scores_equal_a_plain_forward_pass(folder):
     judge = Judge(folder, batch_size=3, device="cpu")
-    scores = judge.scores(PROMPTS, REPLIES)
+    scores = judge.digit_shares(PROMPTS, REPLIES) @ np.arange(6)
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     digits = [tokenizer.convert_tokens_to_ids(str(digit)) for digit in range(6)]
     for prompt, reply, score in zip(PROMPTS, REPLIES, scores, strict=True):

@@ -272,10 +272,11 @@ class Configuration(Settings):
 
 
 def _merged(defaults: dict, row: dict) -> dict:
-    """`row` over `defaults`, nested tables merged."""
+    """`row` over `defaults`, nested tables merged; a sum of rewards and a schedule are replaced as wholes."""
     merged = dict(defaults)
     for key, value in row.items():
         nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        nested = nested and key != "reward" and "values" not in value
         merged[key] = _merged(merged[key], value) if nested else value
     return merged
 

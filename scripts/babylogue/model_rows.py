@@ -31,7 +31,7 @@ class TunedRow(Settings):
     parent_checkpoint: str = "final"
     """Which of the parent's checkpoints; of no account for a published model."""
     kept: Literal["best", "final"] = "best"
-    """The checkpoint that the model is judged by: best on held-out pairs, or the last."""
+    """The checkpoint that the model is judged by: best on held-out data, or the last."""
 
     def checkpoint_names(self) -> list[str]:
         """The names under which the model's checkpoints are published."""

@@ -16,9 +16,10 @@ from ..scoring.intervals import Estimate, mean, percentiles
 from .seeds import pooled
 
 RUN_COLUMNS = [
-    "run", "seed", "method", "reward", "replies", "best_step", "start_reward", "best_reward", "gain", "gain_low",
-    "gain_high", "start_accuracy", "best_accuracy", "best_kl", "start_words", "best_words", "start_distinct_2",
-    "best_distinct_2", "final_step", "final_reward", "final_accuracy", "final_kl", "stopped",
+    "run", "seed", "method", "reward", "replies", "best_step", "final_step", "stopped", "gain", "gain_low",
+    "gain_high",
+    *(f"{place}_{name}" for name in ("reward", "accuracy", "kl", "words", "distinct_2")
+      for place in ("start", "best", "final")),
 ]  # fmt: skip
 CORRELATION_COLUMNS = ["run", "reward", "relation", "seeds", "evaluations", "rho", "ci_low", "ci_high"]
 SAMPLES = 2000
@@ -28,7 +29,7 @@ FEWEST = 6  # evaluations of a seed; fewer tell nothing of a rank correlation
 def evaluations(log: pd.DataFrame) -> pd.DataFrame:
     """The evaluations of a run (columns of `reinforcement.records.LOG_COLUMNS`).
 
-    Columns: step, episodes; reward, the mean since the evaluation before, as `best` is chosen by; accuracy, on
+    Columns: step, episodes; reward, the mean of the rollouts since the evaluation before; accuracy, on
     held-out pairs, percent; kl, nats a reply; trained_reward, the mean of the replies that the policy was trained
     on since the evaluation before, and gain, the change of the accuracy since then: NaN in the first.
     """
@@ -54,42 +55,41 @@ def evaluations(log: pd.DataFrame) -> pd.DataFrame:
 def run_row(log: pd.DataFrame, samples: pd.DataFrame, told: Mapping) -> dict:
     """A row of rewarded_runs.csv but run and seed.
 
-    Rewards, lengths (words) and distinct-2 are of the replies to held-out prompts; gain is the reward of `best`
-    less that of the start, with the normal interval over prompts. Without held-out prompts they are missing.
+    Rewards, lengths (words) and distinct-2 are of the replies to held-out prompts, at the start, at `best` and at
+    the last evaluation (final); without held-out prompts they are missing. gain is the last evaluation's reward
+    less the start's, with the normal interval over prompts: `best` has been chosen by the same replies.
 
     Args:
         samples: columns of `reinforcement.records.SAMPLE_COLUMNS`.
         told: the run's settings.yaml.
     """
-    rows = log.set_index("step")
-    first, best, last = rows.iloc[0], rows.loc[told["best_step"]], rows.iloc[-1]
-    held_out = samples[samples["held_out"]]
-    start, kept = (held_out[held_out["step"] == step] for step in (rows.index[0], told["best_step"]))
-    gains = kept.groupby("prompt")["earned"].mean() - start.groupby("prompt")["earned"].mean()
+    evaluated = log[log["held_out_accuracy"].notna()].set_index("step")
+    places = {"start": evaluated.index[0], "best": told["best_step"], "final": evaluated.index[-1]}
+    replies = {place: samples[samples["held_out"] & (samples["step"] == step)] for place, step in places.items()}
+    earned = {place: own.groupby("prompt")["earned"].mean() for place, own in replies.items()}
+    gains = earned["final"] - earned["start"]
     gain = mean(gains) if len(gains) else Estimate(np.nan, np.nan, np.nan, 0)
-    return {
+    row = {
         "method": told["method"],
         "reward": reward_name(told["reward"]),
-        "replies": int(last["episodes"]),
+        "replies": int(log["episodes"].iloc[-1]),
         "best_step": told["best_step"],
-        "start_reward": first["held_out_reward"],
-        "best_reward": best["held_out_reward"],
+        "final_step": int(places["final"]),
+        "stopped": told["stopped"],
         "gain": gain.value,
         "gain_low": gain.ci_low,
         "gain_high": gain.ci_high,
-        "start_accuracy": first["held_out_accuracy"],
-        "best_accuracy": best["held_out_accuracy"],
-        "best_kl": best["kl_full"],
-        "start_words": mean_words(start["reply"]),
-        "best_words": mean_words(kept["reply"]),
-        "start_distinct_2": distinct_2(start["reply"]),
-        "best_distinct_2": distinct_2(kept["reply"]),
-        "final_step": int(rows.index[-1]),
-        "final_reward": last["held_out_reward"],
-        "final_accuracy": last["held_out_accuracy"],
-        "final_kl": last["kl_full"],
-        "stopped": told["stopped"],
     }
+    for place, step in places.items():
+        own = evaluated.loc[step]
+        row |= {
+            f"{place}_reward": own["held_out_reward"],
+            f"{place}_accuracy": own["held_out_accuracy"],
+            f"{place}_kl": own["kl_full"],
+            f"{place}_words": mean_words(replies[place]["reply"]),
+            f"{place}_distinct_2": distinct_2(replies[place]["reply"]),
+        }
+    return row
 
 
 def reward_name(reward: str | Mapping) -> str:

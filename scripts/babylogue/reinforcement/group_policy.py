@@ -61,8 +61,9 @@ def train_group_policy(
     """Tune `model`, in place, to write replies that `reward` likes, or go on from `state`.
 
     Replies end where they do in PPO, at a speaker tag or the end of sequence, which is trained on with them. Rows
-    of the log are about what they are about in PPO; what trl does not tell is missing. On a CPU a seed decides
-    everything, and a run that was killed ends as it would have ended.
+    of the log are about what they are about in PPO; what trl does not tell is missing, policy_loss is its whole
+    loss, and RLOO's clip_share is of replies. On a CPU a seed decides everything, and a run that was killed ends
+    as it would have ended.
 
     Args:
         model: from a model folder, which trl reads once more as the reference.
@@ -86,10 +87,12 @@ def train_group_policy(
     stopped = None
     try:
         with no_space_is_a_user_error(state.folder):
+            arguments = configuration(**_arguments(settings, seed, state.folder))
+            arguments._n_gpu = min(1, arguments.n_gpu)  # the trainer would put a batch on each GPU that it sees
             trainer = trainer_class(
                 model=model,
                 reward_funcs=rollouts.rewards,
-                args=configuration(**_arguments(settings, seed, state.folder)),
+                args=arguments,
                 train_dataset=train,
                 eval_dataset=last,
                 processing_class=tokenizer,
@@ -144,7 +147,7 @@ def _arguments(settings: GroupSettings, seed: int, folder: Path) -> dict:
         "top_p": settings.top_p,
         "disable_dropout": True,
         "gradient_checkpointing": False,
-        "bf16": False,  # float32 as in PPO
+        "bf16": on_gpu,  # autocast, as in PPO
         "use_cpu": not on_gpu,
         "eval_strategy": "no",
         "save_strategy": "no",  # _Rollouts says when
@@ -268,6 +271,6 @@ class _Rollouts(TrainerCallback):
         if reason:
             self.rows[-1]["stopped"] = reason
             logger.warning(
-                "stopped at step %d: %s; best is step %s", len(self.rows) - 1, reason, self.watch.best.step
+                "stopped at step %d: %s; best is step %s", len(self.rows) - 1, reason, self.watch.best.step or 0
             )
             raise _Stopped(reason)

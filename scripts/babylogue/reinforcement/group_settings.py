@@ -6,8 +6,7 @@ from .settings import RolloutSettings
 
 
 class GroupSettings(RolloutSettings):
-    """What both methods share. A bound of the guard on the probability ratio or on the error of values watches
-    nothing: trl does not tell the first, and there are none of the second."""
+    """What both methods share."""
 
     replies: int = Field(32_000, gt=0)
     """Replies rewarded in all, as `prompts` are in PPO; prompts are repeated, reshuffled, as often as it takes."""
@@ -27,6 +26,9 @@ class GroupSettings(RolloutSettings):
     @model_validator(mode="after")
     def _consistent(self):
         self.divides_batch("minibatch_size", "group_size")
+        for name in ("max_ratio", "max_value_error"):
+            if getattr(self.guard, name) is not None:
+                raise ValueError(f"guard: {name} can be watched in PPO alone; leave it at null")
         if self.replies < self.batch_size:
             raise ValueError(f"replies {self.replies} is less than one batch of {self.batch_size}")
         return self

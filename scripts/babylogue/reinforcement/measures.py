@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -45,9 +46,12 @@ def measure_reference(
 
 
 def checked_rewards(
-    reward: Reward, prompts: list[str], replies: list[str], step: int
+    reward: Reward, prompts: list[str], replies: list[str], step: int | None
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """The reward's vector (B,) in float64, checked, and what the log says of the terms of a sum."""
+    """The reward's vector (B,) in float64, checked, and what the log says of the terms of a sum.
+
+    A sum has the weights of the step, or, for None, the means of their schedules.
+    """
     values, terms = measured(reward, prompts, replies, step)
     rewards = np.asarray(values, dtype=np.float64)
     if rewards.shape != (len(replies),):
@@ -80,22 +84,27 @@ def held_out_replies(
 ) -> tuple[float, list[dict]]:
     """What replies to held-out prompts earn in the mean, and the replies as rows of the samples.
 
-    They are drawn from the policy as it is, at temperature 1, by random numbers that depend on the seed alone, so
-    that evaluations differ by the policy.
+    They are drawn from the policy as it is, at temperature 1, by random numbers that depend on the seed alone, and
+    scheduled weights of a reward are at their mean, so that evaluations differ by the policy.
     """
     if not prompts:
         return math.nan, []
-    asked = list(prompts) * HELD_OUT_REPLIES
-    rollout = sample(
-        policy,
-        tokenizer,
-        encode_prompts(tokenizer, asked, policy.language_model.config.max_position_embeddings),
-        stops=stop_tokens(tokenizer),
-        max_new_tokens=settings.max_new_tokens,
-        temperature=1.0,
-        top_p=1.0,
-        generator=torch.Generator(policy.device).manual_seed(seed),
-    )
-    rewards, _ = checked_rewards(reward, asked, rollout.replies, step)
-    scores = penalised(rewards, rollout, settings)
-    return float(scores.mean()), sample_rows(step, asked, rollout, rewards, scores, held_out=True)
+    generator = torch.Generator(policy.device).manual_seed(seed)
+    room, samples = policy.language_model.config.max_position_embeddings, []
+    everything = list(prompts) * HELD_OUT_REPLIES
+    for first in range(0, len(everything), settings.batch_size):
+        asked = everything[first : first + settings.batch_size]
+        rollout = sample(
+            policy,
+            tokenizer,
+            encode_prompts(tokenizer, asked, room),
+            stops=stop_tokens(tokenizer),
+            max_new_tokens=settings.max_new_tokens,
+            temperature=1.0,
+            top_p=1.0,
+            generator=generator,
+        )
+        rewards, _ = checked_rewards(reward, asked, rollout.replies, None)
+        scores = penalised(rewards, rollout, settings)
+        samples += sample_rows(step, asked, rollout, rewards, scores, held_out=True)
+    return fmean(row["earned"] for row in samples), samples

@@ -150,14 +150,15 @@ def train(
 
         if not (last or at.stopped):
             with _timed(row, "seconds_training"):
-                targets = _targets(policy, rollout, scores, reference_log_probs, controller.coefficient, settings)
+                kl = objective.KL_PENALTIES[settings.kl_penalty](rollout.log_probs, reference_log_probs)
+                targets = _targets(policy, rollout, scores, kl, controller.coefficient, settings)
                 estimated = targets.values, targets.returns, rollout.actions
                 row["value_error"] = objective.value_error(*estimated)
                 row["explained_variance"] = objective.explained_variance(*estimated)
                 corpus = _corpus(tokenizer, corpus_texts, settings, model, rng)
                 row |= update(policy, optimiser, rollout, targets, now, rng, corpus)
             row["learning_rate"] = optimiser.param_groups[0]["lr"]
-            controller.update(row["kl_k1"], settings.batch_size)
+            controller.update(float(kl.sum(dim=1).mean()), settings.batch_size)
             at.stopped = watch.guard.check({name: row[name] for name in UPDATE})
         if at.stopped:
             row["stopped"] = at.stopped
@@ -169,7 +170,9 @@ def train(
         if at.stopped:
             break
     if at.stopped:
-        logger.warning("PPO stopped at step %d: %s; best is step %s", at.step - 1, at.stopped, watch.best.step)
+        logger.warning(
+            "PPO stopped at step %d: %s; best is step %s", at.step - 1, at.stopped, watch.best.step or 0
+        )
 
     return PPOResult(
         final=weights(model),
@@ -259,13 +262,12 @@ def _targets(
     policy: Policy,
     rollout: Rollout,
     scores: torch.Tensor,
-    reference_log_probs: torch.Tensor,
+    kl: torch.Tensor,
     kl_coefficient: float,
     settings: PPOSettings,
 ) -> Targets:
-    """Rewards, values, advantages (whitened) and returns of a rollout."""
+    """Values, advantages (whitened) and returns of a rollout; `kl` (B, T) is taken off the tokens' rewards."""
     actions = rollout.actions
-    kl = objective.KL_PENALTIES[settings.kl_penalty](rollout.log_probs, reference_log_probs)
     rewards = objective.token_rewards(scores, kl, kl_coefficient, actions)
     if settings.whiten_rewards:
         rewards = objective.whiten(rewards, actions, shift_mean=False)

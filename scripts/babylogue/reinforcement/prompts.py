@@ -11,6 +11,7 @@ from ..logs import logger
 from ..preferences.exchanges import find_exchanges
 
 MIN_TOKENS = 4  # the paper's, terminator included
+MOST_HELD_OUT = 100  # prompts: what an evaluation costs does not grow with the run
 
 
 def rollout_prompts(triplets: pa.Table, used: Collection[str], *, count: int, seed: int) -> pd.DataFrame:
@@ -33,12 +34,12 @@ def rollout_prompts(triplets: pa.Table, used: Collection[str], *, count: int, se
 
 
 def hold_out(prompts: Sequence[str], share: float) -> tuple[list[str], list[str]]:
-    """The prompts of the rollouts, and the last ones, at least one if the share is not 0, which none has.
+    """The prompts of the rollouts, and the last ones, which none has: one to MOST_HELD_OUT, if the share is not 0.
 
     Raises:
         UserError: none is left for the rollouts.
     """
-    held_out = max(1, round(share * len(prompts))) if share else 0
+    held_out = min(MOST_HELD_OUT, max(1, round(share * len(prompts)))) if share else 0
     if held_out >= len(prompts):
         raise UserError(
             f"of {len(prompts)} prompts {held_out} are held out, which leaves none: raise "

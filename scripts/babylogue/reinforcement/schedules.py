@@ -1,5 +1,6 @@
 """Numbers that change over a run: a plain number, or values that the steps go through."""
 
+from statistics import fmean
 from typing import Annotated, Literal
 
 import numpy as np
@@ -39,8 +40,10 @@ Scheduled = Annotated[
 """A number that is not negative, or a `Schedule` of such."""
 
 
-def value_at(setting: float | Schedule, step: int) -> float:
-    """What a setting is at a step."""
+def value_at(setting: float | Schedule, step: int | None) -> float:
+    """What a setting is at a step; for None the mean of its values."""
+    if step is None:
+        return fmean(all_values(setting))
     return setting.at(step) if isinstance(setting, Schedule) else setting
 
 

@@ -131,6 +131,8 @@ class PPOSettings(RolloutSettings):
             raise ValueError(
                 "kl_coefficient: a schedule needs kl_target: null, or the coefficient would adapt as well"
             )
+        if self.kl_coefficient == 0 and self.kl_target is not None:
+            raise ValueError("kl_coefficient: 0 can adapt to no kl_target; raise it, or set kl_target: null")
         self.divides_batch("minibatch_size")
         if self.prompts < self.batch_size:
             raise ValueError(f"prompts {self.prompts} is less than one batch of {self.batch_size}")

@@ -262,7 +262,7 @@ def reinforcement_charts(logs: Logs) -> list[Chart]:
             for name, title, caption, columns, y_label in (
                 (
                     "reward", "Reward", "Mean of a step's replies, each reward on a scale of its own.",
-                    {"reward_mean": "reward"}, "mean reward",
+                    {"reward_mean": "reward", "held_out_reward": "reward on held-out prompts"}, "mean reward",
                 ),
                 (
                     "kl", "KL from the parent", "Over the whole vocabulary at the sampled positions.",

@@ -46,10 +46,6 @@ class Judge:
             )
         self._digits = torch.tensor([ids[-1] for ids in answers], device=self._model.device)
 
-    def scores(self, prompts: Sequence[str], replies: Sequence[str]) -> np.ndarray:
-        """Expected score of each reply to its prompt, over `digit_shares`: (n,) in [0, 5]."""
-        return self.digit_shares(prompts, replies) @ np.arange(HIGHEST + 1)
-
     @torch.inference_mode()
     def digit_shares(self, prompts: Sequence[str], replies: Sequence[str]) -> np.ndarray:
         """Probability of each digit 0 to 5 as the score of each reply, among the digits: (n, 6).

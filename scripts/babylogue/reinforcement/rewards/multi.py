@@ -21,12 +21,12 @@ class WeightedSum:
         self.terms = dict(terms)
         self.weights = dict(weights)
 
-    def __call__(self, prompts: Sequence[str], replies: Sequence[str], step: int = 0) -> np.ndarray:
+    def __call__(self, prompts: Sequence[str], replies: Sequence[str], step: int | None = 0) -> np.ndarray:
         """The sum (n,) with the weights of a step."""
         return self.measure(prompts, replies, step)[0]
 
     def measure(
-        self, prompts: Sequence[str], replies: Sequence[str], step: int
+        self, prompts: Sequence[str], replies: Sequence[str], step: int | None
     ) -> tuple[np.ndarray, dict[str, float]]:
         """The sum (n,), and for the log weight_{term} and reward_{term}, the mean from 0 to 1, of every term.
 
@@ -42,7 +42,7 @@ class WeightedSum:
 
 
 def measured(
-    reward: Reward, prompts: Sequence[str], replies: Sequence[str], step: int
+    reward: Reward, prompts: Sequence[str], replies: Sequence[str], step: int | None
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Any reward's vector (n,) at a step, and what the log says of its terms if it is a sum."""
     if isinstance(reward, WeightedSum):
