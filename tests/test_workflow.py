@@ -164,7 +164,7 @@ def test_ppo_learning_rate_reruns_ppo_alone(edited):
     edited.write("config.yaml", yaml.safe_dump(config, sort_keys=False))
     planned = edited.planned()
     ppo = {run for run in MODELS if run.startswith("ppo_")}
-    assert set(planned) - TABLE == {"score"} | {f"ppo_{run}" for run in ppo}
+    assert set(planned) - TABLE == {"score", "rewarded_runs"} | {f"ppo_{run}" for run in ppo}
     assert runs_of(planned["score"]) == ppo
 
 
@@ -182,7 +182,7 @@ def test_new_row_adds_its_own_work_alone(edited):
 
 def test_dropped_row_reruns_the_tables_alone(edited):
     replace(edited, "config.yaml", "  ppo_semsim: {method: ppo, parent: base, reward: semsim}\n", "")
-    assert set(edited.planned()) == TABLE - {"all", "suite_sources"}
+    assert set(edited.planned()) == {"rewarded_runs"} | TABLE - {"all", "suite_sources"}
 
 
 def test_comment_and_docstring_rerun_nothing(edited):
@@ -200,14 +200,14 @@ def test_comment_and_docstring_rerun_nothing(edited):
             "reinforcement/objective.py",
             "import torch\n",
             "import torch\n\nBEHAVIOUR = 1\n",
-            {"score"} | {f"ppo_{run}" for run in MODELS if run.startswith("ppo_")},
+            {"score", "rewarded_runs"} | {f"ppo_{run}" for run in MODELS if run.startswith("ppo_")},
             {run for run in MODELS if run.startswith("ppo_")},
         ),
         (
             "reinforcement/rewards/semsim.py",
             "import numpy",
             "BEHAVIOUR = 1\nimport numpy",
-            {"score", "ppo_ppo_semsim"},
+            {"score", "rewarded_runs", "ppo_ppo_semsim"},
             {"ppo_semsim"},
         ),
         ("reinforcement/rewards/registry.py", "REWARDS = {", "OTHERS = 1\nREWARDS = {", set(), set()),
