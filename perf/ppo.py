@@ -27,7 +27,16 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-PEER = ["trl==0.8.6", "transformers==4.46.3", "accelerate==0.30.1", "datasets<3", "numpy<2", "sacrebleu==2.6.0"]
+PEER = [
+    "trl==0.8.6",
+    "transformers==4.46.3",
+    "accelerate==0.30.1",
+    "datasets<3",
+    "numpy<2",
+    "pyarrow<19",
+    "sacrebleu==2.6.0",
+    "rich",
+]
 SEED = 0
 VOCABULARY = 8192  # at least
 BATCH, MINIBATCH, EPOCHS, NEW_TOKENS, RATE = 16, 4, 4, 20, 1.41e-5
@@ -94,7 +103,9 @@ def trl(tokenizer, references: dict[str, str], steps: int) -> tuple[list[float],
     config = PPOConfig(
         batch_size=BATCH, mini_batch_size=MINIBATCH, ppo_epochs=EPOCHS, learning_rate=RATE, seed=SEED
     )
-    trainer = PPOTrainer(config, AutoModelForCausalLMWithValueHead(model_of(tokenizer)), tokenizer=tokenizer)
+    trainer = PPOTrainer(
+        config, AutoModelForCausalLMWithValueHead.from_pretrained(model_of(tokenizer)), tokenizer=tokenizer
+    )
     sampling = dict(do_sample=True, top_k=0.0, top_p=1.0, min_length=-1, max_new_tokens=NEW_TOKENS)
     sampling |= {"batch_size": BATCH, "eos_token_id": -1, "pad_token_id": tokenizer.pad_token_id}
     prompts, reward = list(references), reward_of(references)
