@@ -11,45 +11,32 @@ import pandas as pd
 
 from babylogue.logs import job_log
 from babylogue.model.device import prepare_device
-from babylogue.model.state import TrainingState, content_digest
+from babylogue.model.state import TrainingState
 from babylogue.provenance import write_settings
-from babylogue.reinforcement.files import reward_from_files, told, write_result
+from babylogue.reinforcement.files import made_with, prompts_from_file, reward_from_files, told, write_result
 from babylogue.reinforcement.group_policy import STATE, train_group_policy
 from babylogue.reinforcement.group_settings import GRPOSettings, RLOOSettings
-from babylogue.reinforcement.prompts import fitting_prompts, hold_out
 from babylogue.scoring.loading import load_model
 
 SETTINGS = {"grpo": GRPOSettings, "rloo": RLOOSettings}
 
 
-def made_with(job):
-    """What the result depends on."""
-    return {
-        "method": job.params.method,
-        job.params.method: job.params.settings,
-        "kinds": job.params.kinds,
-        "judging": job.params.judging,
-        "seed": job.wildcards.seed,
-        "code": job.params.code,
-        **{name: content_digest(Path(path)) for name, path in job.input.items()},
-    }
-
-
 def main(job):
     device = prepare_device(job.threads)
-    state = TrainingState(Path(job.params.state), made_with(job), name=STATE)
+    files = dict(job.input.items())
+    made = made_with(job.params.method, job.params, files, job.wildcards.seed)
+    state = TrainingState(Path(job.params.state), made, name=STATE)
     settings, seed = dict(job.params.settings), int(job.wildcards.seed)
-    reward, files = settings.pop("reward"), dict(job.input.items())
+    reward = settings.pop("reward")
     settings = SETTINGS[job.params.method](**settings)
     model, tokenizer = load_model(files["parent"], str(device))
-    room = model.config.max_position_embeddings - settings.max_new_tokens
-    prompts = fitting_prompts(pd.read_parquet(files["prompts"])["prompt"], tokenizer, room)
-    rollout_prompts, held_out_prompts = hold_out(prompts, settings.held_out_prompts)
+    prompts, held_out_prompts = prompts_from_file(files["prompts"], model, tokenizer, settings)
+    every = [*prompts, *held_out_prompts]
     result = train_group_policy(
         model,
         tokenizer,
-        rollout_prompts,
-        reward_from_files(reward, job.params.kinds, files, prompts, device=str(device), **job.params.judging),
+        prompts,
+        reward_from_files(reward, job.params.kinds, files, every, device=str(device), **job.params.judging),
         settings,
         seed=seed,
         held_out_prompts=held_out_prompts,

@@ -9,10 +9,42 @@ from pydantic import TypeAdapter
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..model.checkpoints import save_model
+from ..model.state import content_digest
+from .prompts import fitting_prompts, hold_out
 from .records import PPOResult
 from .rewards.base import Reward, RewardInputs, RewardKind, first_references
 from .rewards.multi import build_reward
-from .settings import RewardSetting
+from .settings import RewardSetting, RolloutSettings
+
+
+def made_with(method: str, params: Any, files: Mapping[str, str], seed: str) -> dict[str, Any]:
+    """What a run depends on, for its `TrainingState`.
+
+    Args:
+        params: settings, kinds, judging and code, as the rule has them.
+        files: every input, by name.
+    """
+    return {
+        "method": method,
+        method: params.settings,
+        "kinds": params.kinds,
+        "judging": params.judging,
+        "seed": seed,
+        "code": params.code,
+        **{name: content_digest(Path(path)) for name, path in files.items()},
+    }
+
+
+def prompts_from_file(
+    file: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: RolloutSettings
+) -> tuple[list[str], list[str]]:
+    """The prompts of the rollouts and the held-out ones, of those that leave room for a reply.
+
+    Raises:
+        UserError: none is left for the rollouts.
+    """
+    room = model.config.max_position_embeddings - settings.max_new_tokens
+    return hold_out(fitting_prompts(pd.read_parquet(file)["prompt"], tokenizer, room), settings.held_out_prompts)
 
 
 def reward_from_files(
