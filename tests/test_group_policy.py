@@ -50,7 +50,7 @@ def settings_of(method, **changes):
     """Settings of a run that takes a second or so."""
     defaults = dict(
         replies=48, batch_size=16, minibatch_size=8, group_size=4, learning_rate=3e-3, max_new_tokens=6, beta=0.01,
-        evaluate_every=2, guard=UNWATCHED,
+        evaluate_every=2, length_control=False, guard=UNWATCHED,
     )  # fmt: skip
     return METHODS[method](**(defaults | changes))
 

@@ -12,10 +12,11 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from babylogue.errors import UserError
 from babylogue.reinforcement import policy as policies
 from babylogue.reinforcement import ppo, rollouts
-from babylogue.reinforcement.guard import Best, Guard
+from babylogue.reinforcement.guard import Best, Guard, weights
+from babylogue.reinforcement.measures import trained_on
 from babylogue.reinforcement.policy import Policy, action_states, log_distribution
 from babylogue.reinforcement.prompts import hold_out
-from babylogue.reinforcement.records import LOG_COLUMNS, repeats_itself
+from babylogue.reinforcement.records import LOG_COLUMNS, describe_held_out, repeats_itself
 from babylogue.reinforcement.rewards.base import RewardKind
 from babylogue.reinforcement.rewards.multi import WeightedSum
 from babylogue.reinforcement.rollouts import draw, encode_prompts, pad_left, sample, stop_tokens
@@ -502,21 +503,87 @@ def test_the_guard_watches_held_out_accuracy():
     assert "1.50 points below" in guard.check({"held_out_accuracy": 58.5})
 
 
+def evaluation(step, accuracy, words=4.0, distinct_2=0.5):
+    return {
+        "step": step,
+        "held_out_accuracy": accuracy,
+        "held_out_words": words,
+        "held_out_distinct_2": distinct_2,
+    }
+
+
 def test_best_is_the_highest_reward_among_the_accurate(tokenizer):
-    model = tiny_llama(tokenizer)
-    best = Best(tolerance=1.0)
+    model, settings = tiny_llama(tokenizer), PPOSettings(held_out_tolerance=1.0)
+    best = Best(settings)
     offers = [
-        (0, -math.inf, 60.0),
-        (5, 0.1, 59.5),
-        (10, 0.5, 58.0),
-        (15, 0.3, 61.0),
-        (20, 0.2, 65.0),
-        (25, 0.3, 60.0),
+        (evaluation(0, 60.0), -math.inf),
+        (evaluation(5, 59.5), 0.1),
+        (evaluation(10, 58.0), 0.5),
+        (evaluation(15, 61.0), 0.3),
+        (evaluation(20, 65.0), 0.2),
+        (evaluation(25, 60.0), 0.3),
     ]
     assert [best.offer(*offer, model) for offer in offers] == [True, True, False, True, False, True]
     assert best.step == 25
-    held_out = Best(tolerance=1.0)  # of the start, too, the reward is known
-    assert [held_out.offer(*offer, model) for offer in [(0, 0.4, 60.0), *offers[1:]]] == [True] + [False] * 5
+    held_out = Best(settings)  # of the start, too, the reward is known
+    assert [held_out.offer(row, reward, model) for row, reward in [(evaluation(0, 60.0), 0.4), *offers[1:]]] == [
+        True,
+        *[False] * 5,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "kept"),
+    [
+        ({}, True),
+        ({"words": 5.1}, True),
+        ({"words": 5.3}, False),
+        ({"words": 2.7}, False),
+        ({"distinct_2": 0.34}, False),
+        ({"distinct_2": 0.66}, False),
+        ({"words": math.nan, "distinct_2": math.nan}, True),
+    ],
+)
+def test_best_says_as_much_as_the_start_and_as_variedly(tokenizer, changed, kept):
+    model, tolerant = tiny_llama(tokenizer), PPOSettings(length_tolerance=None, variety_tolerance=None)
+    for settings, expected in ((PPOSettings(), kept), (tolerant, True)):
+        best = Best(settings)
+        best.offer(evaluation(0, 60.0), 0.1, model)
+        assert best.offer(evaluation(5, 60.0, **changed), 0.9, model) == expected
+
+
+def test_replies_to_held_out_prompts_are_described():
+    said = [("the dog .", 0.0), ("the dog barks .", 0.5), ("no .", 0.4)]
+    told = describe_held_out([{"reply": reply, "earned": earned} for reply, earned in said])
+    # the dog, the dog, dog barks
+    assert told == pytest.approx({"held_out_reward": 0.3, "held_out_words": 2.0, "held_out_distinct_2": 2 / 3})
+    assert math.isnan(describe_held_out([{"reply": "no .", "earned": 1.0}])["held_out_distinct_2"])
+    assert all(map(math.isnan, describe_held_out([]).values()))
+
+
+@pytest.mark.parametrize("slope", [3.0, -3.0])
+def test_a_reward_of_length_alone_teaches_nothing_under_length_control(tokenizer, slope):
+    rollout = rollout_of(Policy(tiny_llama(tokenizer)), tokenizer, prompts=PROMPTS * 8)
+    ended = rollout.finished
+    lengths = rollout.actions.sum(dim=1).double()
+    scores = torch.where(ended, 1 + slope * lengths.log(), -1.0)
+    controlled = trained_on(scores, rollout, quick(length_control=True))
+    assert 4 < ended.sum() < len(ended) and len(set(lengths[ended].tolist())) > 2
+    torch.testing.assert_close(controlled[ended], scores[ended].mean().expand(int(ended.sum())))
+    assert (controlled[~ended] == -1).all()
+    assert trained_on(scores, rollout, quick()) is scores
+
+
+@pytest.mark.parametrize(("start", "length_pays"), [("zero", True), ("mean", False)])
+def test_a_constant_reward_teaches_nothing_once_values_start_at_its_mean(tokenizer, start, length_pays):
+    """From zero, whitened advantages of a constant reward rise along a reply, and its last tokens gain."""
+    torch.manual_seed(0)
+    settings = quick(prompts=16, unfinished_reward=None, kl_coefficient=0.0, kl_target=None, value_start=start)
+    model = tiny_llama(tokenizer)
+    before = weights(model)
+    ppo.train(model, tokenizer, PROMPTS, lambda prompts, replies: [5.0] * len(replies), settings, seed=0)
+    moved = max(float((model.state_dict()[name] - own).abs().max()) for name, own in before.items())
+    assert (moved > 1e-4) == length_pays
 
 
 def test_held_out_prompts_are_in_no_rollout_and_choose_best(tokenizer):

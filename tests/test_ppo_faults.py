@@ -124,12 +124,12 @@ def crash_after(*steps: int):
 
 def test_a_crash_forgets_neither_the_guards_windows_nor_its_verdict(uninterrupted, tmp_path):
     """The bound is one that the mean of four steps breaks in the middle of the run, and none before."""
-    means = uninterrupted.log["kl_k1"].rolling(4).mean()
-    guard = TOLD.guard.model_copy(update={"window_steps": 4, "max_kl": float(means[:8].max())})
+    means = uninterrupted.log["entropy"].rolling(4).mean()
+    guard = TOLD.guard.model_copy(update={"window_steps": 4, "min_entropy": float(means[:8].min())})
     settings = TOLD.model_copy(update={"guard": guard})
     whole = run(tmp_path / "whole", 1e9, settings)
     stop = whole.log["step"].iloc[-1]
-    assert "over the last 4 steps, above max_kl" in whole.stopped and 6 < stop < STEPS
+    assert "over the last 4 steps, below min_entropy" in whole.stopped and 6 < stop < STEPS
     assert whole.log["stopped"].iloc[-1] == whole.stopped and whole.log["stopped"].isna().sum() == stop
 
     report = crash_after(stop - 2, stop - 1, stop)

@@ -81,6 +81,17 @@ def test_nucleus_is_the_smallest_set_that_holds_top_p():
     assert top_p_nucleus(log_p, 1e-6).sum(dim=1).tolist() == [1, 1]
 
 
+def test_scores_without_length_by_hand():
+    lengths = torch.tensor([1, 1, 2, 4])  # logarithms 0, 0, 1, 2 in units of log 2, 0.75 in the mean
+    # The line through (0, 2), (0, 4), (1, 3), (2, 7) rises by 5 / 2.75 a unit.
+    expected = [score - 5 / 2.75 * (log - 0.75) for score, log in ((2, 0), (4, 0), (3, 1), (7, 2))]
+    found = objective.without_length(torch.tensor([2.0, 4.0, 3.0, 7.0], dtype=torch.float64), lengths)
+    np.testing.assert_allclose(found, expected)
+    assert float(found.mean()) == pytest.approx(4)
+    alike = torch.tensor([2.0, 4.0])
+    assert torch.equal(objective.without_length(alike, torch.tensor([3, 3])), alike)
+
+
 def test_token_rewards_put_the_score_on_the_last_action():
     kl = torch.tensor([[1.0, 2.0, 3.0], [1.0, 2.0, 99.0], [1.0, 99.0, 99.0]])
     rewards = objective.token_rewards(torch.tensor([10.0, 20.0, 30.0]), kl, 0.1, MASK)

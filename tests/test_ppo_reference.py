@@ -58,9 +58,21 @@ class Reference:
         log_p = logits[nucleus] - logits[nucleus].exp().sum().log()
         return log_p[nucleus.index(token)], -(log_p.exp() * log_p).sum(), state @ self.head + self.bias
 
-    def step(self, replies, scores, minibatches):
-        """`replies`: ids with the prompt, and how many of them were sampled."""
+    def without_length(self, scores, ended, lengths):
+        """Of those that ended: what is left beside a line on the logarithm of the length, at the same mean."""
+        scores, x = np.array(scores), np.log(lengths)[ended]
+        if len(set(x)) > 1:
+            slope, intercept = np.polyfit(x, scores[ended], 1)
+            scores[ended] += scores[ended].mean() - (slope * x + intercept)
+        return scores
+
+    def step(self, replies, scores, ended, minibatches):
+        """`replies`: ids with the prompt, and how many of them were sampled; `ended`: which of them ended."""
         s = self.settings
+        if not self.updates:
+            with torch.no_grad():
+                self.bias.fill_(float(np.mean(scores)))
+        scores = self.without_length(scores, ended, [length for _, length in replies])
         acts = [self.actions(ids, length) for ids, length in replies]
         with torch.no_grad():
             old = [
@@ -150,6 +162,7 @@ def test_whole_steps_end_in_the_weights_of_an_independent_ppo(top_p, monkeypatch
         prompts=18, batch_size=6, minibatch_size=3, epochs_per_batch=2, learning_rate=5e-3, max_gradient_norm=0.5,
         temperature=0.8, top_p=top_p, gamma=0.9, gae_lambda=0.8, value_coefficient=0.4, entropy_coefficient=0.05,
         language_model_coefficient=0.3, kl_coefficient=0.4, kl_target=0.2, kl_horizon=30, whiten_rewards=True,
+        length_control=True,
     )  # fmt: skip
     rollouts, minibatches = [], []
 
@@ -178,7 +191,7 @@ def test_whole_steps_end_in_the_weights_of_an_independent_ppo(top_p, monkeypatch
             )
         ]
         scores = np.where(rollout.finished, ball(PROMPTS, rollout.replies), -1.0)
-        reference.step(replies, scores, minibatches[4 * step : 4 * step + 4])
+        reference.step(replies, scores, rollout.finished.numpy(), minibatches[4 * step : 4 * step + 4])
     assert len(rollouts) == 4 and len(minibatches) == 12
     assert any(bool(rollout.finished.any()) and not rollout.finished.all() for rollout in rollouts)
     kls, coefficients = zip(*reference.log, strict=True)

@@ -25,6 +25,8 @@ def log_of(rewards, accuracies):
             "reward_mean": rewards,
             "held_out_reward": np.where(np.isnan(accuracies), NAN, rewards),
             "held_out_accuracy": accuracies,
+            "held_out_words": np.linspace(2.5, 2.0, len(rewards)),
+            "held_out_distinct_2": np.linspace(0.5, 1.0, len(rewards)),
             "kl_full": np.linspace(0, 1, len(rewards)),
         }
     )
@@ -58,13 +60,11 @@ def test_a_run_in_a_row():
     row = run_row(SHORT, SAMPLES, TOLD)
     half = 1.959964 * 0.1  # of gains 0.4 and 0.2
     assert (row["gain"], row["gain_low"], row["gain_high"]) == pytest.approx((0.3, 0.3 - half, 0.3 + half))
-    assert (row["start_words"], row["best_words"], row["final_words"]) == (2.5, 1.0, 2.0)
-    # the dog, the dog, dog barks; yes I, I see
-    assert (row["start_distinct_2"], row["final_distinct_2"]) == (pytest.approx(2 / 3), 1.0)
-    assert np.isnan(row["best_distinct_2"])
+    assert (row["start_words"], row["best_words"], row["final_words"]) == (2.5, 2.3, 2.0)
+    assert (row["start_distinct_2"], row["best_distinct_2"], row["final_distinct_2"]) == (0.5, 0.7, 1.0)
     assert run_row(SHORT, SAMPLES, TOLD | {"reward": {"a": 1, "b": {"values": [0, 1]}}})["reward"] == "a + b"
     none = run_row(SHORT, SAMPLES[~SAMPLES["held_out"]], TOLD)
-    assert all(np.isnan(none[name]) for name in ("gain", "gain_low", "best_words", "best_distinct_2"))
+    assert all(np.isnan(none[name]) for name in ("gain", "gain_low", "gain_high"))
     assert (row["replies"], row["final_step"], row["stopped"]) == (96, 5, "")
     assert (row["start_accuracy"], row["best_accuracy"], row["final_accuracy"]) == (50.0, 52.0, 49.0)
     assert (row["start_reward"], row["best_reward"], row["final_reward"]) == (0.0, 0.3, 0.9)
@@ -119,7 +119,9 @@ def test_the_rule_writes_both_tables(tmp_path):
     long = log_of(np.arange(9.0), np.arange(9.0))
     runs = [["ppo_bleu", 0], ["ppo_bleu", 1], ["grpo", 0], ["grpo", 1]]
     logs, settings = [], []
-    SAMPLES.to_parquet(tmp_path / "samples.parquet")
+    SAMPLES.to_parquet(tmp_path / "short.parquet")
+    SAMPLES.replace({"step": {5: 8}}).to_parquet(tmp_path / "long.parquet")
+    samples = [str(tmp_path / f"{'long' if run == 'grpo' else 'short'}.parquet") for run, _ in runs]
     for number, (run, _) in enumerate(runs):
         logs.append(str(tmp_path / f"{number}.csv"))
         settings.append(str(tmp_path / f"{number}.yaml"))
@@ -128,7 +130,7 @@ def test_the_rule_writes_both_tables(tmp_path):
     outputs = {"runs": str(tmp_path / "runs.csv"), "correlations": str(tmp_path / "correlations.csv")}
     job = SimpleNamespace(
         params=Named(runs=runs),
-        input=Named(logs=logs, samples=[str(tmp_path / "samples.parquet")] * 4, settings=settings),
+        input=Named(logs=logs, samples=samples, settings=settings),
         output=Named(outputs),
     )
     runpy.run_path(str(PROJECT / "scripts/rewarded_runs.py"))["main"](job)

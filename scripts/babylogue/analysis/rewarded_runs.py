@@ -5,13 +5,11 @@ chosen by it; no test item is in it.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from ..dialogue import words
 from ..scoring.intervals import Estimate, mean, percentiles
 from .seeds import pooled
 
@@ -65,9 +63,8 @@ def run_row(log: pd.DataFrame, samples: pd.DataFrame, told: Mapping) -> dict:
     """
     evaluated = log[log["held_out_accuracy"].notna()].set_index("step")
     places = {"start": evaluated.index[0], "best": told["best_step"], "final": evaluated.index[-1]}
-    replies = {place: samples[samples["held_out"] & (samples["step"] == step)] for place, step in places.items()}
-    earned = {place: own.groupby("prompt")["earned"].mean() for place, own in replies.items()}
-    gains = earned["final"] - earned["start"]
+    earned = samples[samples["held_out"]].groupby(["step", "prompt"])["earned"].mean().unstack("prompt")
+    gains = (earned.loc[places["final"]] - earned.loc[places["start"]]) if len(earned) else earned
     gain = mean(gains) if len(gains) else Estimate(np.nan, np.nan, np.nan, 0)
     row = {
         "method": told["method"],
@@ -86,8 +83,8 @@ def run_row(log: pd.DataFrame, samples: pd.DataFrame, told: Mapping) -> dict:
             f"{place}_reward": own["held_out_reward"],
             f"{place}_accuracy": own["held_out_accuracy"],
             f"{place}_kl": own["kl_full"],
-            f"{place}_words": mean_words(replies[place]["reply"]),
-            f"{place}_distinct_2": distinct_2(replies[place]["reply"]),
+            f"{place}_words": own["held_out_words"],
+            f"{place}_distinct_2": own["held_out_distinct_2"],
         }
     return row
 
@@ -95,18 +92,6 @@ def run_row(log: pd.DataFrame, samples: pd.DataFrame, told: Mapping) -> dict:
 def reward_name(reward: str | Mapping) -> str:
     """A reward's name, or those of a sum's terms."""
     return reward if isinstance(reward, str) else " + ".join(reward)
-
-
-def mean_words(replies: Sequence[str]) -> float:
-    """Mean number of words of a reply, punctuation not counted; NaN of none."""
-    return float(np.mean([len(words(reply)) for reply in replies])) if len(replies) else np.nan
-
-
-def distinct_2(replies: Sequence[str]) -> float:
-    """Different pairs of neighbouring words among all pairs of the replies (Li et al. 2016, section 5.4); NaN of
-    none."""
-    pairs = [pair for reply in replies for pair in pairwise(words(reply))]
-    return len(set(pairs)) / len(pairs) if pairs else np.nan
 
 
 def correlations(logs: Sequence[pd.DataFrame], stopped: Sequence[bool]) -> list[dict]:

@@ -22,7 +22,7 @@ from ..model.state import TrainingState
 from ..preferences.accuracy import pair_accuracy
 from .group_settings import GroupSettings, GRPOSettings, RLOOSettings
 from .guard import UPDATE, Watch, weights
-from .measures import checked_rewards, held_out_replies, measure_reference, penalised
+from .measures import checked_rewards, held_out_replies, measure_reference, penalised, trained_on
 from .policy import Policy
 from .records import PPOResult, describe_rollout, log_table, sample_rows
 from .rewards.base import Reward
@@ -202,24 +202,23 @@ class _Rollouts(TrainerCallback):
         row |= {"seconds_reward": time.perf_counter() - started, "temperature": self.settings.temperature} | terms
         scores = penalised(rewards, rollout, self.settings)
         self.samples += sample_rows(step, turn, rollout, rewards, scores, held_out=False)
-        measured = measure_reference(self.policy, self.reference, rollout, self.settings.temperature)
-        row |= describe_rollout(rollout, scores, *measured)
+        distances = measure_reference(self.policy, self.reference, rollout, self.settings.temperature)
+        row |= describe_rollout(rollout, scores, *distances)
         row["kl_coefficient"] = self.settings.beta
-        row["held_out_reward"] = row["held_out_accuracy"] = math.nan
         model, evaluated = self.policy.language_model, self._evaluated(step)
         if evaluated:
             started = time.perf_counter()
             with torch.no_grad():
-                row["held_out_reward"], said = held_out_replies(
+                measured, said = held_out_replies(
                     self.policy, self.tokenizer, self.held_out_prompts, self.reward, self.settings,
                     step=step, seed=self.seed,
                 )  # fmt: skip
-                row["held_out_accuracy"] = pair_accuracy(model, self.tokenizer, self.heldout)
+                row |= measured | {"held_out_accuracy": pair_accuracy(model, self.tokenizer, self.heldout)}
             self.samples += said
             row["seconds_held_out"] = time.perf_counter() - started
         self.rows.append(row)
         self._stop_for(self.watch.judge(row, model, evaluated=evaluated))
-        return scores.tolist()
+        return trained_on(scores, rollout, self.settings).tolist()
 
     def restore(self, folder: Path) -> None:
         """Know what was known when a state was saved."""

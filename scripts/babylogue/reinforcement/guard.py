@@ -28,6 +28,8 @@ BOUNDS = (
 FINITE = ("reward_mean", "kl_k1", "entropy", "value_error", "gradient_norm")
 UPDATE = ("ratio_max", "clip_share", "value_error", "gradient_norm")
 """What is known only after an update."""
+HELD_OUT = ("held_out_accuracy", "held_out_words", "held_out_distinct_2")
+"""What is measured at an evaluation beside the reward; NaN if it cannot be."""
 
 
 class Guard:
@@ -97,49 +99,56 @@ class Best:
     """Keeps the weights of the best evaluation so far.
 
     The rule: of the evaluations that no guard event preceded, whose own rollout is within the guard's bounds,
-    and whose held-out accuracy is not below the start's by more than `tolerance` percentage points, the one with
-    the highest reward on held-out prompts (the later of equals), the start, whose accuracy is the yardstick, among
-    them. Without held-out prompts it is the mean reward since the evaluation before, and the start, which has
-    none, is kept only as long as no evaluation qualifies. Without held-out pairs the reward decides alone.
+    and whose accuracy on held-out pairs and replies to held-out prompts are within the settings' tolerances of
+    the start's, the one with the highest reward on held-out prompts (the later of equals), the start, which is the
+    yardstick, among them. Without held-out prompts it is the mean reward since the evaluation before, and the
+    start, which has none, is kept only as long as no evaluation qualifies. What is not measured is tolerated.
     """
 
-    def __init__(self, tolerance: float):
-        self.tolerance = tolerance
+    def __init__(self, settings: RolloutSettings):
         self.step: int | None = None
         self.weights: dict[str, torch.Tensor] = {}
-        self._start_accuracy = math.nan
+        self._settings = settings
+        self._start: dict[str, float] = {}
         self._reward = -math.inf
 
-    def offer(self, step: int, reward: float, accuracy: float, model: PreTrainedModel) -> bool:
-        """Judge an evaluation (`accuracy` in percent, NaN if none); the first is the start. Whether it is kept."""
+    def offer(self, row: Mapping[str, float], reward: float, model: PreTrainedModel) -> bool:
+        """Judge an evaluation, a row of the log; the first is the start. Whether it is kept."""
         if self.step is None:
-            self._start_accuracy = accuracy
-        elif accuracy < self._start_accuracy - self.tolerance or reward < self._reward:
+            self._start = {quantity: row[quantity] for quantity in HELD_OUT}
+        elif reward < self._reward or not self._tolerates(row):
             return False
-        self.step, self._reward = step, reward
+        self.step, self._reward = row["step"], reward
         self.weights = weights(model)
         return True
 
     def state_dict(self) -> dict[str, Any]:
         """What it keeps and remembers, for a state on disk."""
-        return {
-            "step": self.step,
-            "weights": self.weights,
-            "start_accuracy": self._start_accuracy,
-            "reward": self._reward,
-        }
+        return {"step": self.step, "weights": self.weights, "start": self._start, "reward": self._reward}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Keep and remember what another one did."""
         self.step, self.weights = state["step"], state["weights"]
-        self._start_accuracy, self._reward = state["start_accuracy"], state["reward"]
+        self._start, self._reward = state["start"], state["reward"]
+
+    def _tolerates(self, row: Mapping[str, float]) -> bool:
+        changes = {quantity: row[quantity] - start for quantity, start in self._start.items()}
+        if changes["held_out_accuracy"] < -self._settings.held_out_tolerance:
+            return False
+        for quantity, share in (
+            ("held_out_words", self._settings.length_tolerance),
+            ("held_out_distinct_2", self._settings.variety_tolerance),
+        ):
+            if share is not None and abs(changes[quantity]) > share * self._start[quantity]:
+                return False
+        return True
 
 
 class Watch:
     """Guard and best over a run: what each row of its log leads to."""
 
     def __init__(self, settings: RolloutSettings):
-        self.guard, self.best = Guard(settings.guard), Best(settings.held_out_tolerance)
+        self.guard, self.best = Guard(settings.guard), Best(settings)
         self._rewards: list[float] = []  # means of the rollouts since the last evaluation
 
     def judge(self, row: dict, model: PreTrainedModel, *, evaluated: bool) -> str | None:
@@ -151,7 +160,7 @@ class Watch:
             if math.isnan(reward):
                 reward = -math.inf if start else fmean(self._rewards)
             good = start or self.guard.tolerates(row)
-            if good and self.best.offer(row["step"], reward, row["held_out_accuracy"], model):
+            if good and self.best.offer(row, reward, model):
                 row["checkpoint"] = "best"
             self._rewards.clear()
         return reason

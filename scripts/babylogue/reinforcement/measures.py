@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from statistics import fmean
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..errors import UserError
 from . import objective
 from .policy import Policy, action_states, log_distribution
-from .records import sample_rows
+from .records import describe_held_out, sample_rows
 from .rewards.base import Reward
 from .rewards.multi import measured
 from .rollouts import Rollout, encode_prompts, sample, stop_tokens
@@ -72,6 +71,17 @@ def penalised(rewards: np.ndarray, rollout: Rollout, settings: RolloutSettings) 
     return torch.where(rollout.finished, scores, settings.unfinished_reward)
 
 
+def trained_on(scores: torch.Tensor, rollout: Rollout, settings: RolloutSettings) -> torch.Tensor:
+    """What the update aims at (B,): what each reply earns, with `length_control` without what its length explains.
+
+    The line is through the replies that ended; the penalty of the others stays as it is.
+    """
+    if not settings.length_control or not rollout.finished.any():
+        return scores
+    ended, lengths = rollout.finished, rollout.actions.sum(dim=1)
+    return scores.masked_scatter(ended, objective.without_length(scores[ended], lengths[ended]))
+
+
 def held_out_replies(
     policy: Policy,
     tokenizer: PreTrainedTokenizerBase,
@@ -81,14 +91,12 @@ def held_out_replies(
     *,
     step: int,
     seed: int,
-) -> tuple[float, list[dict]]:
-    """What replies to held-out prompts earn in the mean, and the replies as rows of the samples.
+) -> tuple[dict[str, float], list[dict]]:
+    """The log's columns on replies to held-out prompts, and the replies as rows of the samples.
 
     They are drawn from the policy as it is, at temperature 1, by random numbers that depend on the seed alone, and
     scheduled weights of a reward are at their mean, so that evaluations differ by the policy.
     """
-    if not prompts:
-        return math.nan, []
     generator = torch.Generator(policy.device).manual_seed(seed)
     room, samples = policy.language_model.config.max_position_embeddings, []
     everything = list(prompts) * HELD_OUT_REPLIES
@@ -107,4 +115,4 @@ def held_out_replies(
         rewards, _ = checked_rewards(reward, asked, rollout.replies, None)
         scores = penalised(rewards, rollout, settings)
         samples += sample_rows(step, asked, rollout, rewards, scores, held_out=True)
-    return fmean(row["earned"] for row in samples), samples
+    return describe_held_out(samples), samples

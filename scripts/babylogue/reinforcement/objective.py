@@ -60,6 +60,19 @@ def entropy(log_p: torch.Tensor) -> torch.Tensor:
     return -(log_p.exp() * log_p.masked_fill(log_p == float("-inf"), 0)).sum(dim=-1)
 
 
+def without_length(scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Scores (B,) less what a line on the logarithm of the replies' lengths (B,) explains; the mean stays.
+
+    The line is that of least squares. Singhal et al. 2024 (arXiv 2310.03716) show how much of what is learnt from
+    a reward is length alone.
+    """
+    x = lengths.to(scores.dtype).log()
+    x = x - x.mean()
+    if not x.any():
+        return scores
+    return scores - (x * scores).sum() / (x**2).sum() * x
+
+
 def token_rewards(
     scores: torch.Tensor, kl: torch.Tensor, coefficient: float, actions: torch.Tensor
 ) -> torch.Tensor:

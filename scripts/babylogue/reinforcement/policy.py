@@ -10,8 +10,8 @@ from ..errors import UserError
 class Policy(nn.Module):
     """A causal language model with a linear value head on its last hidden state.
 
-    The head starts at zero, so that the first value estimates are 0 whatever the language model. Dropout is
-    off for good: sampling and loss must see the same distribution.
+    The head starts at zero, so that the first value estimates are one number, 0 or that of `start_values`,
+    whatever the language model. Dropout is off for good: sampling and loss must see the same distribution.
 
     Raises `UserError` for a model whose logits are not its output embedding applied to its last hidden state
     (scaled or capped logits): the head is applied at chosen positions only, which needs that form.
@@ -29,6 +29,11 @@ class Policy(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.language_model.device
+
+    @torch.no_grad()
+    def start_values(self, value: torch.Tensor) -> None:
+        """Let every value estimate of an untrained head be this number (scalar)."""
+        self.value_head.bias.copy_(value)
 
     def values(self, hidden: torch.Tensor) -> torch.Tensor:
         """Value estimates (...) of hidden states (..., H)."""

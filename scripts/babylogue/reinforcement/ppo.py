@@ -24,7 +24,7 @@ from ..model.state import TrainingState
 from . import objective
 from .corpus import corpus_batches
 from .guard import UPDATE, Watch, weights
-from .measures import checked_rewards, held_out_replies, measure_reference, penalised
+from .measures import checked_rewards, held_out_replies, measure_reference, penalised, trained_on
 from .policy import Policy, action_states, log_distribution, mixed_precision
 from .records import PPOResult, describe_rollout, log_table, sample_rows
 from .rewards.base import Reward
@@ -128,6 +128,8 @@ def train(
             rewards, terms = checked_rewards(reward, asked, rollout.replies, step)
             scores = penalised(rewards, rollout, settings)
         row |= terms
+        if step == 0 and settings.value_start == "mean":
+            policy.start_values(scores.mean())
         at.samples += sample_rows(step, asked, rollout, rewards, scores, held_out=False)
 
         with _timed(row, "seconds_training"):
@@ -137,21 +139,20 @@ def train(
 
         last = step == settings.steps
         evaluated = last or step % settings.evaluate_every == 0
-        row["held_out_reward"] = row["held_out_accuracy"] = math.nan
         if evaluated:
             with _timed(row, "seconds_held_out"), torch.no_grad():
-                row["held_out_reward"], said = held_out_replies(
+                measured, said = held_out_replies(
                     policy, tokenizer, held_out_prompts, reward, settings, step=step, seed=seed
                 )
                 at.samples += said
-                if held_out is not None:
-                    row["held_out_accuracy"] = float(held_out(model))
+                row |= measured | {"held_out_accuracy": float(held_out(model)) if held_out else math.nan}
         at.stopped = watch.judge(row, model, evaluated=evaluated)
 
         if not (last or at.stopped):
             with _timed(row, "seconds_training"):
                 kl = objective.KL_PENALTIES[settings.kl_penalty](rollout.log_probs, reference_log_probs)
-                targets = _targets(policy, rollout, scores, kl, controller.coefficient, settings)
+                aims = trained_on(scores, rollout, settings)
+                targets = _targets(policy, rollout, aims, kl, controller.coefficient, settings)
                 estimated = targets.values, targets.returns, rollout.actions
                 row["value_error"] = objective.value_error(*estimated)
                 row["explained_variance"] = objective.explained_variance(*estimated)

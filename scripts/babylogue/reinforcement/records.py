@@ -1,9 +1,11 @@
 """What a PPO run records: the columns of its log, and its result."""
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
@@ -31,6 +33,8 @@ LOG_COLUMNS = {
     "unfinished_share": "share of replies that did not end within max_new_tokens",
     "identical_share": "share of the most frequent reply",
     "held_out_reward": "mean reward, likewise, of replies to held-out prompts; missing between evaluations",
+    "held_out_words": "mean length of the same replies in words; missing between evaluations",
+    "held_out_distinct_2": "their distinct-2; missing between evaluations",
     "held_out_accuracy": "dialogue accuracy on held-out pairs, percent; missing between evaluations",
     "value_error": "root mean squared error of the values before the update, units of the reward",
     "explained_variance": "share of the returns' variance that the values explain",
@@ -121,6 +125,25 @@ def describe_rollout(
         "unfinished_share": float((~rollout.finished).double().mean()),
         "identical_share": Counter(rollout.replies).most_common(1)[0][1] / replies,
     }
+
+
+def describe_held_out(samples: Sequence[Mapping]) -> dict[str, float]:
+    """The log's columns on replies to held-out prompts, rows of the samples; NaN of none."""
+    said = [words(row["reply"]) for row in samples]
+    return {
+        "held_out_reward": fmean(row["earned"] for row in samples) if samples else math.nan,
+        "held_out_words": fmean(map(len, said)) if said else math.nan,
+        "held_out_distinct_2": distinct_2(said),
+    }
+
+
+def distinct_2(said: Sequence[Sequence[str]]) -> float:
+    """Share of different ones among the pairs of neighbouring words of replies (Li et al. 2016, section 5.4).
+
+    A reply is its words. NaN if there is no pair.
+    """
+    pairs = [pair for own in said for pair in pairwise(own)]
+    return len(set(pairs)) / len(pairs) if pairs else math.nan
 
 
 def repeats_itself(said: Sequence[str]) -> bool:

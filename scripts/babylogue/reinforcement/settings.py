@@ -60,6 +60,9 @@ class RolloutSettings(Settings):
     """Longest reply in tokens, the token that ends it (speaker tag or end of sequence) included."""
     unfinished_reward: float | None = -1.0
     """Reward of a reply that does not end within max_new_tokens, in place of its own; null keeps its own."""
+    length_control: bool = True
+    """Whether an update leaves out of a rollout's rewards what a line on the length of its replies explains, so
+    that a reward that likes short or long ones does not teach length."""
     held_out_prompts: float = Field(0.2, ge=0, lt=1)
     """Share of the prompts that no rollout has; what replies to them earn, at each evaluation, chooses `best`.
     With 0 it is what the rollouts earned."""
@@ -68,6 +71,11 @@ class RolloutSettings(Settings):
     held_out_tolerance: float = Field(0.7, ge=0)
     """Percentage points that the held-out accuracy of `best` may lie below the start's: its standard error
     (0.7 for 5,000 pairs)."""
+    length_tolerance: float | None = Field(0.3, ge=0)
+    """Share by which the mean length of replies to held-out prompts, in words, may differ from the start's in
+    `best`; null: by any."""
+    variety_tolerance: float | None = Field(0.3, ge=0)
+    """Likewise for their distinct-2, the share of different pairs of neighbouring words."""
     guard: GuardSettings = GuardSettings()
     """What ends a run early."""
 
@@ -97,6 +105,10 @@ class PPOSettings(RolloutSettings):
     """Lambda of generalised advantage estimation: 0 is one-step, 1 is Monte Carlo."""
     clip_range: float = Field(0.2, gt=0)
     """Probability ratios count within 1 - clip_range to 1 + clip_range."""
+    value_start: Literal["mean", "zero"] = "mean"
+    """What the values are before any update: the mean that the first rollout earns, or 0. From 0 a reward that is
+    positive in the mean favours the last tokens of a reply, and so short replies, until the values have grown; a
+    negative one long replies."""
     value_clip_range: float = Field(0.2, gt=0)
     """Value estimates count within this distance of those at sampling."""
     value_coefficient: float = Field(0.1, ge=0)
