@@ -11,8 +11,9 @@ from babylogue.reinforcement.rewards.registry import terms as reward_terms
 
 
 def rewarded_inputs(row):
-    """The parent, prompts, held-out pairs, and the teacher's references and published models of the reward."""
+    """The parent, prompts, held-out pairs, and what the reward reads: the teacher's references, other models."""
     available = {
+        "preferred": preferred_folder(row),
         "references": f"{RESULTS}/teacher/{ROLLOUTS}.parquet",
         "teacher": f"{RESULTS}/published/{CONFIG.teacher.writer}",
         "judge": f"{RESULTS}/published/{CONFIG.teacher.judge}",
@@ -24,6 +25,12 @@ def rewarded_inputs(row):
         "heldout": f"{RESULTS}/pairs/{row.heldout_pairs}.parquet",
         **{name: file for name, file in available.items() if name in reward_needs(row.reward)},
     }
+
+
+def preferred_folder(row):
+    """The DPO model of the reward preference; None if no row has its name."""
+    preferred = CONFIG.models.get(row.preferred)
+    return preferred and f"{RESULTS}/models/{row.preferred}/seed{{seed}}/{preferred.kept}"
 
 
 def rewarded_outputs(run):
@@ -46,7 +53,9 @@ def rewarded_params(run, row):
     models = {"teacher", "judge", "embedder"} & reward_needs(row.reward)
     return {
         "kinds": {name: asdict(kind) for name, kind in reward_terms(row.reward).items()},
-        "settings": settings_of(row, "method", "parent", "parent_checkpoint", "kept", "heldout_pairs"),
+        "settings": settings_of(
+            row, "method", "parent", "parent_checkpoint", "kept", "heldout_pairs", "preferred"
+        ),
         "judging": settings_of(CONFIG.teacher.judging) if models else {},
         "run": run,
         # No output: Snakemake deletes those of a job that was killed.

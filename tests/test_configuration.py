@@ -92,6 +92,16 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
             r"models\.ppo_bleu\.reward: no reward 'rouge'; there are",
         ),
         (
+            "models/ppo_like",
+            {"method": "ppo", "parent": "dpo_natural", "reward": "preference"},
+            r"^models\.ppo_like\.preferred: .* row of method dpo with the parent dpo_natural \(final\)",
+        ),
+        (
+            "models/ppo_like",
+            {"method": "grpo", "parent": "base", "reward": {"preference": 1}, "preferred": "base"},
+            r"^models\.ppo_like\.preferred: .* and 'base' is none",
+        ),
+        (
             "models/ppo_bleu/reward",
             {"bleu": "much"},
             r"^models\.ppo_bleu\.reward\.bleu: .*valid number.*, not 'much'$",

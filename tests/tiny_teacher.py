@@ -20,7 +20,7 @@ TEMPLATE = (
 )
 
 
-def save_tiny_teacher(folder, chat_template: str | None = TEMPLATE) -> None:
+def save_tiny_teacher(folder, chat_template: str | None = TEMPLATE, seed: int = 0) -> None:
     """Write model and tokenizer to `folder`; always the same."""
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.Sequence(
@@ -36,7 +36,7 @@ def save_tiny_teacher(folder, chat_template: str | None = TEMPLATE) -> None:
     raw.train_from_iterator([FEW_SHOT, *TALK], trainer)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>")
     tokenizer.chat_template = chat_template
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,

@@ -176,6 +176,17 @@ class Configuration(Settings):
                             f"models.{name}.reward: no reward {reward!r}; there are {', '.join(REWARDS)}, and "
                             "weighted sums such as {bleu: 0.5, grammaticality: 0.5}"
                         )
+                if "preferred" in needs(row.reward):
+                    self._check_preferred(name, row)
+
+    def _check_preferred(self, name: str, row: RewardedRow) -> None:
+        like = self.models.get(row.preferred)
+        start = (row.parent, row.parent_checkpoint)
+        if not isinstance(like, DPORow) or (like.parent, like.parent_checkpoint) != start:
+            raise ValueError(
+                f"models.{name}.preferred: the reward preference needs a row of method dpo with the parent "
+                f"{row.parent} ({row.parent_checkpoint}) too, and {row.preferred!r} is none"
+            )
 
     def _check_published(self) -> None:
         for name in self.models:

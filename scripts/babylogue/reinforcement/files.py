@@ -59,11 +59,12 @@ def reward_from_files(
     Args:
         reward: as the row has it, in plain values.
         kinds: the fields of `RewardKind` of each of its terms.
-        files: references (parquet), parent, teacher, judge, embedder (folders): those that it needs, or more.
+        files: references (parquet), parent, preferred, teacher, judge, embedder (folders); those needed, or more.
         prompts: every prompt of the run.
         options: further fields of `RewardInputs`.
     """
-    inputs = {role: Path(files[role]) for role in ("parent", "teacher", "judge", "embedder") if role in files}
+    roles = ("parent", "preferred", "teacher", "judge", "embedder")
+    inputs = {role: Path(files[role]) for role in roles if role in files}
     if "references" in files:
         inputs["references"] = pd.read_parquet(files["references"])
     return build_reward(
