@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tokenizers import Tokenizer, models
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
+from babylogue.dialogue import words
 from babylogue.errors import UserError
 from babylogue.reinforcement import policy as policies
 from babylogue.reinforcement import ppo, rollouts
@@ -564,13 +565,15 @@ def test_replies_to_held_out_prompts_are_described():
 @pytest.mark.parametrize("slope", [3.0, -3.0])
 def test_a_reward_of_length_alone_teaches_nothing_under_length_control(tokenizer, slope):
     rollout = rollout_of(Policy(tiny_llama(tokenizer)), tokenizer, prompts=PROMPTS * 8)
-    ended = rollout.finished
+    wordless = torch.tensor([not words(reply) for reply in rollout.replies])
+    said = rollout.finished & ~wordless
     lengths = rollout.actions.sum(dim=1).double()
-    scores = torch.where(ended, 1 + slope * lengths.log(), -1.0)
+    scores = torch.where(said, 1 + slope * lengths.log(), -1.0)
     controlled = trained_on(scores, rollout, quick(length_control=True))
-    assert 4 < ended.sum() < len(ended) and len(set(lengths[ended].tolist())) > 2
-    torch.testing.assert_close(controlled[ended], scores[ended].mean().expand(int(ended.sum())))
-    assert (controlled[~ended] == -1).all()
+    assert said.sum() > 4 and len(set(lengths[said].tolist())) > 2
+    assert (~rollout.finished).any() and (wordless & rollout.finished).any()
+    torch.testing.assert_close(controlled[said], scores[said].mean().expand(int(said.sum())))
+    assert (controlled[~said] == -1).all()
     assert trained_on(scores, rollout, quick()) is scores
 
 

@@ -58,21 +58,21 @@ class Reference:
         log_p = logits[nucleus] - logits[nucleus].exp().sum().log()
         return log_p[nucleus.index(token)], -(log_p.exp() * log_p).sum(), state @ self.head + self.bias
 
-    def without_length(self, scores, ended, lengths):
-        """Of those that ended: what is left beside a line on the logarithm of the length, at the same mean."""
-        scores, x = np.array(scores), np.log(lengths)[ended]
+    def without_length(self, scores, said, lengths):
+        """Of those that count: what is left beside a line on the logarithm of the length, at the same mean."""
+        scores, x = np.array(scores), np.log(lengths)[said]
         if len(set(x)) > 1:
-            slope, intercept = np.polyfit(x, scores[ended], 1)
-            scores[ended] += scores[ended].mean() - (slope * x + intercept)
+            slope, intercept = np.polyfit(x, scores[said], 1)
+            scores[said] += scores[said].mean() - (slope * x + intercept)
         return scores
 
-    def step(self, replies, scores, ended, minibatches):
-        """`replies`: ids with the prompt, and how many of them were sampled; `ended`: which of them ended."""
+    def step(self, replies, scores, said, minibatches):
+        """`replies`: ids with the prompt, and how many were sampled; `said`: which ended and have words."""
         s = self.settings
         if not self.updates:
             with torch.no_grad():
                 self.bias.fill_(float(np.mean(scores)))
-        scores = self.without_length(scores, ended, [length for _, length in replies])
+        scores = self.without_length(scores, said, [length for _, length in replies])
         acts = [self.actions(ids, length) for ids, length in replies]
         with torch.no_grad():
             old = [
@@ -190,8 +190,10 @@ def test_whole_steps_end_in_the_weights_of_an_independent_ppo(top_p, monkeypatch
                 rollout.input_ids, rollout.attention_mask, rollout.actions.sum(dim=1), strict=True
             )
         ]
+        worded = [any(map(str.isalpha, reply)) for reply in rollout.replies]
+        said = rollout.finished.numpy() & np.array(worded)
         scores = np.where(rollout.finished, ball(PROMPTS, rollout.replies), -1.0)
-        reference.step(replies, scores, rollout.finished.numpy(), minibatches[4 * step : 4 * step + 4])
+        reference.step(replies, scores, said, minibatches[4 * step : 4 * step + 4])
     assert len(rollouts) == 4 and len(minibatches) == 12
     assert any(bool(rollout.finished.any()) and not rollout.finished.all() for rollout in rollouts)
     kls, coefficients = zip(*reference.log, strict=True)

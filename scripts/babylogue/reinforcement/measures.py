@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..dialogue import words
 from ..errors import UserError
 from . import objective
 from .policy import Policy, action_states, log_distribution
@@ -74,12 +75,15 @@ def penalised(rewards: np.ndarray, rollout: Rollout, settings: RolloutSettings) 
 def trained_on(scores: torch.Tensor, rollout: Rollout, settings: RolloutSettings) -> torch.Tensor:
     """What the update aims at (B,): what each reply earns, with `length_control` without what its length explains.
 
-    The line is through the replies that ended; the penalty of the others stays as it is.
+    The line is through the replies that ended and have words; what the others earn stays as it is, since a penalty
+    or a floor, far from all else and at one end of the lengths, would turn the line.
     """
-    if not settings.length_control or not rollout.finished.any():
+    said = torch.tensor([bool(words(reply)) for reply in rollout.replies], device=scores.device)
+    said &= rollout.finished
+    if not settings.length_control or not said.any():
         return scores
-    ended, lengths = rollout.finished, rollout.actions.sum(dim=1)
-    return scores.masked_scatter(ended, objective.without_length(scores[ended], lengths[ended]))
+    lengths = rollout.actions.sum(dim=1)
+    return scores.masked_scatter(said, objective.without_length(scores[said], lengths[said]))
 
 
 def held_out_replies(
