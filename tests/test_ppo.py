@@ -15,6 +15,7 @@ from babylogue.reinforcement import policy as policies
 from babylogue.reinforcement import ppo, rollouts
 from babylogue.reinforcement.guard import Best, Guard, weights
 from babylogue.reinforcement.measures import trained_on
+from babylogue.reinforcement.objective import without_length
 from babylogue.reinforcement.policy import Policy, action_states, log_distribution
 from babylogue.reinforcement.prompts import hold_out
 from babylogue.reinforcement.records import LOG_COLUMNS, describe_held_out, repeats_itself
@@ -562,18 +563,42 @@ def test_replies_to_held_out_prompts_are_described():
     assert all(map(math.isnan, describe_held_out([]).values()))
 
 
-@pytest.mark.parametrize("slope", [3.0, -3.0])
-def test_a_reward_of_length_alone_teaches_nothing_under_length_control(tokenizer, slope):
+def test_the_published_reply_is_the_childs_first_turn_among_tokens_that_are_all_trained_on(tokenizer, monkeypatch):
+    rollouts, sampled = [], ppo.sample
+
+    def noted(*arguments, **options):
+        rollouts.append(sampled(*arguments, **options))
+        return rollouts[-1]
+
+    monkeypatch.setattr(ppo, "sample", noted)
+    settings = quick(prompts=64, max_new_tokens=9, reply="published", unfinished_reward=None, value_start="zero")
+    result = ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, ball, settings, seed=0)
+    trained = result.samples[~result.samples["held_out"]]
+    turns = []
+    for rollout in rollouts:
+        assert rollout.actions.all() and rollout.actions.shape[1] == 9
+        for row in rollout.input_ids[:, rollout.prompt_length - 1 :].tolist():
+            before, *tokens = tokenizer.convert_ids_to_tokens(row)
+            assert before not in ("*CHI:", "<pad>")
+            said = [token for token in tokens if token not in ("<s>", "</s>")]
+            after = said[said.index("*CHI:") + 1 :] if "*CHI:" in said else []
+            end = next((at for at, token in enumerate(after) if token.startswith("*")), len(after))
+            turns.append(" ".join(after[:end]))
+    assert trained["reply"].tolist() == turns and "" in turns and any(turns)
+    with pytest.raises(ValidationError, match="reply: published never ends its replies"):
+        quick(reply="published")
+
+
+def test_length_control_is_among_replies_that_ended_and_have_words(tokenizer):
     rollout = rollout_of(Policy(tiny_llama(tokenizer)), tokenizer, prompts=PROMPTS * 8)
     wordless = torch.tensor([not words(reply) for reply in rollout.replies])
     said = rollout.finished & ~wordless
-    lengths = rollout.actions.sum(dim=1).double()
-    scores = torch.where(said, 1 + slope * lengths.log(), -1.0)
+    lengths = rollout.actions.sum(dim=1)
+    scores = torch.where(said, torch.arange(32.0), -50.0)
     controlled = trained_on(scores, rollout, quick(length_control=True))
-    assert said.sum() > 4 and len(set(lengths[said].tolist())) > 2
-    assert (~rollout.finished).any() and (wordless & rollout.finished).any()
-    torch.testing.assert_close(controlled[said], scores[said].mean().expand(int(said.sum())))
-    assert (controlled[~said] == -1).all()
+    assert said.sum() > 4 and (~rollout.finished).any() and (wordless & rollout.finished).any()
+    torch.testing.assert_close(controlled[said], without_length(scores[said], lengths[said]))
+    assert not torch.equal(controlled[said], scores[said]) and (controlled[~said] == -50).all()
     assert trained_on(scores, rollout, quick()) is scores
 
 

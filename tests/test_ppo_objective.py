@@ -82,14 +82,29 @@ def test_nucleus_is_the_smallest_set_that_holds_top_p():
 
 
 def test_scores_without_length_by_hand():
-    lengths = torch.tensor([1, 1, 2, 4])  # logarithms 0, 0, 1, 2 in units of log 2, 0.75 in the mean
-    # The line through (0, 2), (0, 4), (1, 3), (2, 7) rises by 5 / 2.75 a unit.
-    expected = [score - 5 / 2.75 * (log - 0.75) for score, log in ((2, 0), (4, 0), (3, 1), (7, 2))]
-    found = objective.without_length(torch.tensor([2.0, 4.0, 3.0, 7.0], dtype=torch.float64), lengths)
-    np.testing.assert_allclose(found, expected)
-    assert float(found.mean()) == pytest.approx(4)
+    """Each score less the mean at its length; a length of half or double weighs exp(-(log 2 / 0.2)^2 / 2)."""
+    scores, lengths = [2.0, 4.0, 3.0, 7.0], [1, 1, 2, 4]
+    near = math.exp(-((math.log(2) / 0.2) ** 2) / 2)
+    far = math.exp(-((math.log(4) / 0.2) ** 2) / 2)
+    means = [
+        (2 + 4 + 3 * near + 7 * far) / (2 + near + far),
+        (2 + 4 + 3 * near + 7 * far) / (2 + near + far),
+        (3 + (2 + 4 + 7) * near) / (1 + 3 * near),
+        (7 + 3 * near + (2 + 4) * far) / (1 + near + 2 * far),
+    ]
+    alone = np.array(scores) - means
+    found = objective.without_length(torch.tensor(scores, dtype=torch.float64), torch.tensor(lengths))
+    np.testing.assert_allclose(found, alone - alone.mean() + 4)
     alike = torch.tensor([2.0, 4.0])
-    assert torch.equal(objective.without_length(alike, torch.tensor([3, 3])), alike)
+    torch.testing.assert_close(objective.without_length(alike, torch.tensor([3, 3])), alike)
+
+
+@pytest.mark.parametrize("of_length", [lambda n: n, lambda n: -n.log(), lambda n: (n <= 2).double()])
+def test_a_score_of_length_alone_is_nearly_gone(of_length):
+    lengths = torch.tensor([2] * 25 + [3] * 9 + [4] * 7 + [5] * 7 + [6] * 4 + [7, 7, 8, 8, 9, 10, 12, 14, 17, 20])
+    scores = of_length(lengths.double())
+    left = objective.without_length(scores, lengths)
+    assert left.var() < 0.05 * scores.var()
 
 
 def test_token_rewards_put_the_score_on_the_last_action():

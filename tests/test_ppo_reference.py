@@ -59,12 +59,14 @@ class Reference:
         return log_p[nucleus.index(token)], -(log_p.exp() * log_p).sum(), state @ self.head + self.bias
 
     def without_length(self, scores, said, lengths):
-        """Of those that count: what is left beside a line on the logarithm of the length, at the same mean."""
-        scores, x = np.array(scores), np.log(lengths)[said]
-        if len(set(x)) > 1:
-            slope, intercept = np.polyfit(x, scores[said], 1)
-            scores[said] += scores[said].mean() - (slope * x + intercept)
-        return scores
+        """Of those that count: less the mean score at such a length, at the same mean over all."""
+        rows = np.flatnonzero(said)
+        alone = {}
+        for row in rows:
+            near = [math.exp(-((math.log(lengths[row] / lengths[other]) / 0.2) ** 2) / 2) for other in rows]
+            alone[row] = scores[row] - np.average(scores[rows], weights=near)
+        shift = np.mean(scores[rows]) - np.mean(list(alone.values())) if alone else 0.0
+        return np.array([alone[row] + shift if row in alone else score for row, score in enumerate(scores)])
 
     def step(self, replies, scores, said, minibatches):
         """`replies`: ids with the prompt, and how many were sampled; `said`: which ended and have words."""

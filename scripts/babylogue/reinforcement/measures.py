@@ -75,8 +75,8 @@ def penalised(rewards: np.ndarray, rollout: Rollout, settings: RolloutSettings) 
 def trained_on(scores: torch.Tensor, rollout: Rollout, settings: RolloutSettings) -> torch.Tensor:
     """What the update aims at (B,): what each reply earns, with `length_control` without what its length explains.
 
-    The line is through the replies that ended and have words; what the others earn stays as it is, since a penalty
-    or a floor, far from all else and at one end of the lengths, would turn the line.
+    Only of replies that ended and have words: what the others earn stays as it is, since a penalty or a floor is
+    far from all else, and at one end of the lengths.
     """
     said = torch.tensor([bool(words(reply)) for reply in rollout.replies], device=scores.device)
     said &= rollout.finished

@@ -60,17 +60,20 @@ def entropy(log_p: torch.Tensor) -> torch.Tensor:
     return -(log_p.exp() * log_p.masked_fill(log_p == float("-inf"), 0)).sum(dim=-1)
 
 
-def without_length(scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Scores (B,) less what a line on the logarithm of the replies' lengths (B,) explains; the mean stays.
+LENGTH_BANDWIDTH = 0.2  # of the logarithm of a length: 2 tokens tell little of 3, and 12 much of 14
 
-    The line is that of least squares. Singhal et al. 2024 (arXiv 2310.03716) show how much of what is learnt from
-    a reward is length alone.
+
+def without_length(scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Scores (B,) less what replies of such a length (B,), in tokens, score in the mean; the overall mean stays.
+
+    The mean at a length is Nadaraya's and Watson's (1964), with a Gaussian kernel on the logarithm of the length:
+    what length does to a reward is no line. Singhal et al. 2024 (arXiv 2310.03716) show how much of what is learnt
+    from rewards is length alone.
     """
     x = lengths.to(scores.dtype).log()
-    x = x - x.mean()
-    if not x.any():
-        return scores
-    return scores - (x * scores).sum() / (x**2).sum() * x
+    weights = torch.exp(-0.5 * ((x[:, None] - x) / LENGTH_BANDWIDTH) ** 2)  # (B, B)
+    alone = scores - (weights @ scores) / weights.sum(dim=1)
+    return alone - alone.mean() + scores.mean()
 
 
 def token_rewards(

@@ -28,7 +28,7 @@ from .measures import checked_rewards, held_out_replies, measure_reference, pena
 from .policy import Policy, action_states, log_distribution, mixed_precision
 from .records import PPOResult, describe_rollout, log_table, sample_rows
 from .rewards.base import Reward
-from .rollouts import Rollout, encode_prompts, sample, stop_tokens
+from .rollouts import Rollout, encode_prompts, first_child_turns, sample, stop_tokens
 from .settings import PPOSettings
 
 
@@ -85,8 +85,9 @@ def train(
         raise UserError("PPO has no prompts: choose another part of the corpus")
     if settings.language_model_coefficient and not corpus_texts:
         raise UserError("language_model_coefficient needs corpus texts: provide them, or set it to 0")
-    encoded = encode_prompts(tokenizer, prompts, model.config.max_position_embeddings - settings.max_new_tokens)
-    stops = stop_tokens(tokenizer)
+    published, room = settings.reply == "published", model.config.max_position_embeddings - settings.max_new_tokens
+    encoded = encode_prompts(tokenizer, prompts, room, bare=published)
+    stops = [] if published else stop_tokens(tokenizer)
     generator = torch.Generator(model.device)
 
     policy = Policy(model.requires_grad_(True))
@@ -122,6 +123,8 @@ def train(
                 top_p=settings.top_p,
                 generator=generator,
             )
+            if published:
+                rollout.replies = first_child_turns(tokenizer, rollout)
 
         with _timed(row, "seconds_reward"):
             asked = [prompts[index] for index in batch]

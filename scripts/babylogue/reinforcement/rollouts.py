@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from ..dialogue import CHILD, speaker_tag
+from ..dialogue import CHILD, read_turns, speaker_tag
 from ..errors import UserError
 from ..tokenizer.bpe import tag_ids
 from . import objective
@@ -67,16 +67,18 @@ def stop_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return sorted(stops)
 
 
-def encode_prompts(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], max_tokens: int) -> list[list[int]]:
-    """Token ids of each prompt followed by the child's tag, with the tokenizer's beginning of sequence.
+def encode_prompts(
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], max_tokens: int, *, bare: bool = False
+) -> list[list[int]]:
+    """Token ids of each prompt, with the tokenizer's beginning of sequence, and unless `bare` the child's tag.
 
     Raises `UserError` if the tag is not a token of its own, or if a prompt is longer than `max_tokens`.
     """
     tag = speaker_tag(CHILD)
     tag_id = tokenizer.get_vocab().get(tag)
-    encoded = tokenizer([f"{prompt} {tag}" for prompt in prompts])["input_ids"]
+    encoded = tokenizer([prompt if bare else f"{prompt} {tag}" for prompt in prompts])["input_ids"]
     for prompt, ids in zip(prompts, encoded, strict=True):
-        if ids[-1] != tag_id:
+        if not bare and ids[-1] != tag_id:
             raise UserError(f"the tokenizer has no single token {tag}: add the speaker tags to it before PPO")
         if len(ids) > max_tokens:
             raise UserError(
@@ -119,13 +121,13 @@ def sample(
 ) -> Rollout:
     """Sample one reply to each of the B prompts in `encoded` (from `encode_prompts`).
 
-    `stops` are the ids of `stop_tokens`. `generator` is on the policy's device; in the same state it gives the
-    same rollout.
+    `stops` are the ids of `stop_tokens`, or none, and nothing ends a reply. `generator` is on the policy's device;
+    in the same state it gives the same rollout.
     """
     model = policy.language_model
     prompt_ids, attention_mask = pad_left(encoded, policy.device)
     rows, prompt_length = prompt_ids.shape
-    stop_ids = torch.tensor(stops, device=policy.device)
+    stop_ids = torch.tensor(stops, dtype=torch.long, device=policy.device)
     active = torch.ones(rows, dtype=torch.bool, device=policy.device)
     columns: dict[str, list[torch.Tensor]] = {
         name: [] for name in ("tokens", "actions", "log_probs", "entropies", "hidden", "nucleus")
@@ -178,6 +180,16 @@ def sample(
         replies=replies,
         finished=~active,
     )
+
+
+def first_child_turns(tokenizer: PreTrainedTokenizerBase, rollout: Rollout) -> list[str]:
+    """Of what was sampled after bare prompts, the child's first turn without its tag; empty if there is none."""
+    ends = {tokenizer.bos_token_id, tokenizer.eos_token_id}
+    turns = []
+    for tokens, length in zip(rollout.tokens.tolist(), rollout.actions.sum(dim=1).tolist(), strict=True):
+        text = tokenizer.decode([token for token in tokens[:length] if token not in ends])
+        turns.append(next((turn for speaker, turn in read_turns(text) if speaker == CHILD), ""))
+    return turns
 
 
 @torch.no_grad()

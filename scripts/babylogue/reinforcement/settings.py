@@ -61,8 +61,8 @@ class RolloutSettings(Settings):
     unfinished_reward: float | None = -1.0
     """Reward of a reply that does not end within max_new_tokens, in place of its own; null keeps its own."""
     length_control: bool = True
-    """Whether an update leaves out of a rollout's rewards what a line on the length of its replies explains, so
-    that a reward that likes short or long ones does not teach length."""
+    """Whether an update leaves out of a rollout's rewards what the length of its replies explains, so that a
+    reward that likes short or long ones does not teach length."""
     held_out_prompts: float = Field(0.2, ge=0, lt=1)
     """Share of the prompts that no rollout has; what replies to them earn, at each evaluation, chooses `best`.
     With 0 it is what the rollouts earned."""
@@ -93,6 +93,10 @@ class PPOSettings(RolloutSettings):
     """Episodes: one sampled reply to one prompt each; prompts are repeated, reshuffled, as often as it takes."""
     epochs_per_batch: int = Field(4, gt=0)
     """Passes over each rollout."""
+    reply: Literal["turn", "published"] = "turn"
+    """What a rollout samples after a prompt: the child's turn, which its tag opens and the next one ends; or, as
+    published, max_new_tokens tokens after the bare prompt, all trained on and rewarded for the child's first turn
+    among them. Held-out prompts are answered with a turn either way."""
     temperature: Scheduled = 1.0
     """Divides the logits of policy and reference, in sampling and in the loss alike; above 0; or a schedule."""
     top_p: float = Field(1.0, gt=0, le=1)
@@ -146,6 +150,10 @@ class PPOSettings(RolloutSettings):
         if self.kl_coefficient == 0 and self.kl_target is not None:
             raise ValueError("kl_coefficient: 0 can adapt to no kl_target; raise it, or set kl_target: null")
         self.divides_batch("minibatch_size")
+        if self.reply == "published" and (self.unfinished_reward is not None or self.length_control):
+            raise ValueError(
+                "reply: published never ends its replies, so set unfinished_reward: null and length_control: false"
+            )
         if self.prompts < self.batch_size:
             raise ValueError(f"prompts {self.prompts} is less than one batch of {self.batch_size}")
         return self
