@@ -220,9 +220,9 @@ def test_the_rule_writes_every_output_and_leaves_no_state(job):
     assert log["held_out_accuracy"].notna().tolist() == [True, False, True, False, True]
     assert log["held_out_reward"].notna().tolist() == [True, False, True, False, True]
     samples = pd.read_parquet(job.output.samples)
-    # Three questions, one of them held out, to which there are four replies at each of three evaluations.
-    assert len(samples) == 5 * 16 + 3 * 4
-    assert samples[samples["held_out"]].groupby("step").size().to_dict() == {0: 4, 2: 4, 4: 4}
+    # Three questions, one of them held out, to which there are two replies at each of three evaluations.
+    assert len(samples) == 5 * 16 + 3 * 2
+    assert samples[samples["held_out"]].groupby("step").size().to_dict() == {0: 2, 2: 2, 4: 2}
     assert set(samples[samples["held_out"]]["prompt"]).isdisjoint(samples[~samples["held_out"]]["prompt"])
     assert all(row.reference == ANSWERS[row.prompt.split()[1]] for row in samples.itertuples())
     assert yaml.safe_load(Path(job.output.settings).read_text())["stopped"] == ""

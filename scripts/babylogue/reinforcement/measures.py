@@ -17,7 +17,7 @@ from .rewards.multi import measured
 from .rollouts import Rollout, encode_prompts, sample, stop_tokens
 from .settings import RolloutSettings
 
-HELD_OUT_REPLIES = 4  # to each held-out prompt at an evaluation: one alone is noisy
+HELD_OUT_REPLIES = 2  # to each held-out prompt at an evaluation: one alone is noisy
 REFERENCE_ROWS = 64  # replies scored by the reference at a time: bounds the memory for (actions, V) tables
 
 
