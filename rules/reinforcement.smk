@@ -13,7 +13,7 @@ from babylogue.reinforcement.rewards.registry import terms as reward_terms
 def rewarded_inputs(row):
     """The parent, prompts, held-out pairs, and what the reward reads: the teacher's references, other models."""
     available = {
-        "preferred": preferred_folder(row),
+        "dpo_model": dpo_model_folder(row),
         "references": f"{RESULTS}/teacher/{ROLLOUTS}.parquet",
         "teacher": f"{RESULTS}/published/{CONFIG.teacher.writer}",
         "judge": f"{RESULTS}/published/{CONFIG.teacher.judge}",
@@ -27,10 +27,10 @@ def rewarded_inputs(row):
     }
 
 
-def preferred_folder(row):
-    """The DPO model of the reward preference; None if no row has its name."""
-    preferred = CONFIG.models.get(row.preferred)
-    return preferred and f"{RESULTS}/models/{row.preferred}/seed{{seed}}/{preferred.kept}"
+def dpo_model_folder(row):
+    """The DPO model that implicit_reward is of; None if no row has its name."""
+    tuned = CONFIG.models.get(row.dpo_model)
+    return tuned and f"{RESULTS}/models/{row.dpo_model}/seed{{seed}}/{tuned.kept}"
 
 
 def rewarded_outputs(run):
@@ -54,9 +54,10 @@ def rewarded_params(run, row):
     return {
         "kinds": {name: asdict(kind) for name, kind in reward_terms(row.reward).items()},
         "settings": settings_of(
-            row, "method", "parent", "parent_checkpoint", "kept", "heldout_pairs", "preferred"
+            row, "method", "parent", "parent_checkpoint", "kept", "heldout_pairs", "dpo_model"
         ),
         "judging": settings_of(CONFIG.teacher.judging) if models else {},
+        "beta": CONFIG.models[row.dpo_model].beta if "dpo_model" in reward_needs(row.reward) else None,
         "run": run,
         # No output: Snakemake deletes those of a job that was killed.
         "state": model_file(run, "state"),

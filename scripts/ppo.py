@@ -39,7 +39,9 @@ def main(job):
         model,
         tokenizer,
         prompts,
-        reward_from_files(reward, job.params.kinds, files, every, device=str(device), **job.params.judging),
+        reward_from_files(
+            reward, job.params.kinds, files, every, device=str(device), beta=job.params.beta, **job.params.judging
+        ),
         settings,
         seed=seed,
         corpus_texts=corpus,
@@ -56,6 +58,7 @@ def main(job):
         settings=settings,
         parent=files["parent"],
         reward=reward,
+        dpo_model=files.get("dpo_model"),
         **told(result),
     )
     shutil.rmtree(state.folder)

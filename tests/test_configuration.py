@@ -93,13 +93,27 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
         ),
         (
             "models/ppo_like",
-            {"method": "ppo", "parent": "dpo_natural", "reward": "preference"},
-            r"^models\.ppo_like\.preferred: .* row of method dpo with the parent dpo_natural \(final\)",
+            {"method": "ppo", "parent": "dpo_natural", "reward": "implicit_reward"},
+            r"^models\.ppo_like\.dpo_model: .* row of method dpo with the parent dpo_natural \(final\)",
         ),
         (
             "models/ppo_like",
-            {"method": "grpo", "parent": "base", "reward": {"preference": 1}, "preferred": "base"},
-            r"^models\.ppo_like\.preferred: .* and 'base' is none",
+            {"method": "grpo", "parent": "base", "reward": {"implicit_reward": 1}, "dpo_model": "base"},
+            r"^models\.ppo_like\.dpo_model: .* and 'base' is none",
+        ),
+        (
+            "models",
+            {
+                **DEFAULT["models"],
+                "dpo_mean": {"method": "dpo", "parent": "base", "pairs": "natural", "length_normalised": True},
+                "ppo_like": {
+                    "method": "ppo",
+                    "parent": "base",
+                    "reward": "implicit_reward",
+                    "dpo_model": "dpo_mean",
+                },
+            },
+            r"^models\.ppo_like\.dpo_model: dpo_mean is length_normalised",
         ),
         (
             "models/ppo_bleu/reward",

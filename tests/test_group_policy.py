@@ -21,8 +21,10 @@ from trl import GRPOTrainer, RLOOTrainer
 from babylogue.errors import UserError
 from babylogue.model.state import TrainingState
 from babylogue.preferences.accuracy import pair_accuracy
+from babylogue.reinforcement import group_policy
 from babylogue.reinforcement.group_policy import STATE, train_group_policy
 from babylogue.reinforcement.group_settings import GRPOSettings, RLOOSettings
+from babylogue.reinforcement.objective import without_length
 from babylogue.reinforcement.policy import Policy
 from babylogue.reinforcement.records import LOG_COLUMNS, SAMPLE_COLUMNS
 from babylogue.reinforcement.rewards.registry import terms
@@ -103,6 +105,25 @@ def test_a_reply_of_something_else_is_seen_as_one_of_ours(tokenizer):
     for name in ("log_probs", "entropies"):
         torch.testing.assert_close(getattr(seen, name), getattr(ours, name), atol=1e-4, rtol=0)
     torch.testing.assert_close(seen.hidden[seen.actions], ours.hidden[seen.actions], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_length_control_compares_within_groups_and_leaves_ties(method, tokenizer, parent, tmp_path):
+    """The second group earns the same throughout: without advantages, whatever its lengths."""
+    model, _ = load_model(parent, "cpu")
+    earned = np.array([3.0, 1.0, 2.0, 5.0, 4.0, 4.0, 4.0, 4.0])
+    settings = settings_of(method, replies=8, batch_size=8, length_control=True, unfinished_reward=None)
+    own = group_policy._Rollouts(
+        model, tokenizer, lambda prompts, replies: earned, settings, TrainingState(tmp_path, {}), HELDOUT, [], 0
+    )
+    dog, stop = tokenizer(["dog"])["input_ids"][0][-1], tokenizer.eos_token_id
+    replies = [[dog] * length + [stop] for length in (1, 1, 2, 5, 1, 2, 3, 5)]
+    aims = own.rewards(replies, [PROMPTS[0]] * 4 + [PROMPTS[1]] * 4)
+    expected = torch.tensor([2.75] * 4 + [4.0] * 4, dtype=torch.float64)
+    lengths = torch.tensor([len(reply) for reply in replies])
+    controlled = without_length(torch.as_tensor(earned), expected, lengths)
+    assert aims[:4] == pytest.approx(controlled[:4].tolist(), abs=1e-5) and aims[4:] == [4.0] * 4
+    assert aims[:4] != pytest.approx(earned[:4].tolist(), abs=1e-2)
 
 
 def test_a_simple_reward_rises(run):
@@ -306,8 +327,8 @@ def test_the_rule_publishes_what_ppo_does_and_leaves_no_state(method, parent, tm
     job = SimpleNamespace(
         threads=1,
         params=Named(
-            settings={**settings_of(method).model_dump(), "reward": "bleu"}, method=method, judging={}, code="a",
-            run="tuned", state=str(tmp_path / "seed0/state"),
+            settings={**settings_of(method).model_dump(), "reward": "bleu"}, method=method, judging={}, beta=None,
+            code="a", run="tuned", state=str(tmp_path / "seed0/state"),
             kinds={name: asdict(kind) for name, kind in terms("bleu").items()},
         ),
         wildcards=Named(seed="0"),

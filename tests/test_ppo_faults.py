@@ -194,6 +194,7 @@ def job(tmp_path):
         params=Named(
             settings=settings,
             judging={},
+            beta=None,
             state=str(tmp_path / "seed0/state"),
             code="a",
             run="ppo",

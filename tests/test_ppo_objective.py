@@ -82,29 +82,55 @@ def test_nucleus_is_the_smallest_set_that_holds_top_p():
 
 
 def test_scores_without_length_by_hand():
-    """Each score less the mean at its length; a length of half or double weighs exp(-(log 2 / 0.2)^2 / 2)."""
-    scores, lengths = [2.0, 4.0, 3.0, 7.0], [1, 1, 2, 4]
+    """Each score less what others earn at its length; half or double of it weighs exp(-(log 2 / 0.2)^2 / 2)."""
+    lengths = torch.tensor([1, 1, 2, 4])
+    scores = torch.tensor([2.0, 4.0, 3.0, 7.0], dtype=torch.float64)
+    expected = torch.tensor([1.0, 1.0, 2.0, 2.0], dtype=torch.float64)
+    one, two, three, four = -1.5, 0.5, -1.5, 2.5  # beyond what is expected, less its mean of 2.5
     near = math.exp(-((math.log(2) / 0.2) ** 2) / 2)
     far = math.exp(-((math.log(4) / 0.2) ** 2) / 2)
-    means = [
-        (2 + 4 + 3 * near + 7 * far) / (2 + near + far),
-        (2 + 4 + 3 * near + 7 * far) / (2 + near + far),
-        (3 + (2 + 4 + 7) * near) / (1 + 3 * near),
-        (7 + 3 * near + (2 + 4) * far) / (1 + near + 2 * far),
-    ]
-    alone = np.array(scores) - means
-    found = objective.without_length(torch.tensor(scores, dtype=torch.float64), torch.tensor(lengths))
-    np.testing.assert_allclose(found, alone - alone.mean() + 4)
-    alike = torch.tensor([2.0, 4.0])
-    torch.testing.assert_close(objective.without_length(alike, torch.tensor([3, 3])), alike)
+    of_length = np.array(
+        [
+            (two + three * near + four * far) / (1 + near + far + 1),
+            (one + three * near + four * far) / (1 + near + far + 1),
+            (one + two + four) * near / (3 * near + 1),
+            (three * near + (one + two) * far) / (near + 2 * far + 1),
+        ]
+    )
+    found = objective.without_length(scores, expected, lengths)
+    np.testing.assert_allclose(found, scores.numpy() - of_length + of_length.mean())
+    assert float(found.mean()) == pytest.approx(4)
 
 
-@pytest.mark.parametrize("of_length", [lambda n: n, lambda n: -n.log(), lambda n: (n <= 2).double()])
+LENGTHS = torch.tensor([2] * 25 + [3] * 9 + [4] * 7 + [5] * 7 + [6] * 4 + [7, 7, 8, 8, 9, 10, 12, 14, 17, 20])
+
+
+@pytest.mark.parametrize("of_length", [lambda n: n.log(), lambda n: -n.log(), lambda n: (n <= 2).double()])
 def test_a_score_of_length_alone_is_nearly_gone(of_length):
-    lengths = torch.tensor([2] * 25 + [3] * 9 + [4] * 7 + [5] * 7 + [6] * 4 + [7, 7, 8, 8, 9, 10, 12, 14, 17, 20])
-    scores = of_length(lengths.double())
-    left = objective.without_length(scores, lengths)
-    assert left.var() < 0.05 * scores.var()
+    scores = of_length(LENGTHS.double())
+    left = objective.without_length(scores, torch.zeros_like(scores), LENGTHS)
+    assert left.var() < 0.1 * scores.var()
+
+
+def test_a_score_without_length_in_it_stays_nearly_as_it_is(rng):
+    scores = random(rng, len(LENGTHS))
+    left = objective.without_length(scores, torch.zeros_like(scores), LENGTHS)
+    assert np.corrcoef(left, scores)[0, 1] > 0.95 and left.var() > 0.9 * scores.var()
+
+
+def test_prompts_that_call_for_length_and_earn_much_make_no_length_pay(rng):
+    """Within a prompt length earns nothing; only with what the prompt lets expect does control leave it so."""
+    of_prompt = random(rng, 400).repeat_interleave(2)
+    lengths = (1 + (of_prompt + 0.5 * random(rng, 800)).exp() * 3).round().clamp(1, 20)
+    scores = of_prompt + random(rng, 800)
+
+    def within(aims):
+        pairs = [(x.view(-1, 2)[:, 0] - x.view(-1, 2)[:, 1]).numpy() for x in (aims, lengths.log())]
+        return np.corrcoef(*pairs)[0, 1]
+
+    assert abs(within(scores)) < 0.1
+    assert abs(within(objective.without_length(scores, of_prompt, lengths))) < 0.1
+    assert within(objective.without_length(scores, torch.zeros_like(scores), lengths)) < -0.2
 
 
 def test_token_rewards_put_the_score_on_the_last_action():

@@ -58,25 +58,46 @@ class Reference:
         log_p = logits[nucleus] - logits[nucleus].exp().sum().log()
         return log_p[nucleus.index(token)], -(log_p.exp() * log_p).sum(), state @ self.head + self.bias
 
-    def without_length(self, scores, said, lengths):
-        """Of those that count: less the mean score at such a length, at the same mean over all."""
+    def without_length(self, scores, expected, said, lengths):
+        """Of those that count: less what the others earn at such a length, at the same mean over all."""
         rows = np.flatnonzero(said)
-        alone = {}
+        if not len(rows):
+            return np.array(scores)
+        surplus = {row: scores[row] - expected[row] for row in rows}
+        mean = np.mean(list(surplus.values()))
+        of_length = {}
         for row in rows:
-            near = [math.exp(-((math.log(lengths[row] / lengths[other]) / 0.2) ** 2) / 2) for other in rows]
-            alone[row] = scores[row] - np.average(scores[rows], weights=near)
-        shift = np.mean(scores[rows]) - np.mean(list(alone.values())) if alone else 0.0
-        return np.array([alone[row] + shift if row in alone else score for row, score in enumerate(scores)])
+            total, weights = 0.0, 1.0
+            for other in rows:
+                if other != row:
+                    near = math.exp(-((math.log(lengths[row] / lengths[other]) / 0.2) ** 2) / 2)
+                    total, weights = total + near * (surplus[other] - mean), weights + near
+            of_length[row] = total / weights
+        shift = np.mean(list(of_length.values()))
+        return np.array(
+            [score - of_length[row] + shift if row in of_length else score for row, score in enumerate(scores)]
+        )
+
+    def whitened(self, rewards):
+        """All rewards of a rollout at variance 1, the mean as it was."""
+        if not self.settings.whiten_rewards:
+            return rewards
+        flat = np.concatenate(rewards)
+        return [[(r - flat.mean()) / math.sqrt(flat.var() + 1e-8) + flat.mean() for r in row] for row in rewards]
 
     def step(self, replies, scores, said, minibatches):
         """`replies`: ids with the prompt, and how many were sampled; `said`: which ended and have words."""
         s = self.settings
-        if not self.updates:
-            with torch.no_grad():
-                self.bias.fill_(float(np.mean(scores)))
-        scores = self.without_length(scores, said, [length for _, length in replies])
         acts = [self.actions(ids, length) for ids, length in replies]
         with torch.no_grad():
+            if not self.updates:  # the mean return of a token, at which there is no KL yet
+                bare = self.whitened(
+                    [[0.0] * (len(own) - 1) + [score] for own, score in zip(acts, scores, strict=True)]
+                )
+                returns = [
+                    sum(s.gamma**k * r for k, r in enumerate(row[t:])) for row in bare for t in range(len(row))
+                ]
+                self.bias.fill_(float(np.mean(returns)))
             old = [
                 [self.distribution(self.model, ids, a) for a in own]
                 for (ids, _), own in zip(replies, acts, strict=True)
@@ -88,13 +109,12 @@ class Reference:
         gaps = [
             [float(o[0] - q) for o, q in zip(row, base, strict=True)] for row, base in zip(old, then, strict=True)
         ]
+        expected = [0.0 if s.whiten_rewards else float(row[0][2]) for row in old]
+        scores = self.without_length(scores, expected, said, [length for _, length in replies])
         rewards = [[-self.kl_coefficient * gap for gap in row] for row in gaps]
         for row, score in zip(rewards, scores, strict=True):
             row[-1] += score
-        flat = np.concatenate(rewards)
-        rewards = [
-            [(r - flat.mean()) / math.sqrt(flat.var() + 1e-8) + flat.mean() for r in row] for row in rewards
-        ]
+        rewards = self.whitened(rewards)
         advantages = []
         for row, known in zip(rewards, old, strict=True):
             values = [float(o[2]) for o in known] + [0.0]
@@ -156,15 +176,15 @@ def full_precision(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "float", lambda x: x if x.dtype == torch.float64 else upcast(x))
 
 
-@pytest.mark.parametrize("top_p", [1.0, 0.7])
-def test_whole_steps_end_in_the_weights_of_an_independent_ppo(top_p, monkeypatch):
+@pytest.mark.parametrize(("top_p", "whiten_rewards"), [(1.0, True), (0.7, False)])
+def test_whole_steps_end_in_the_weights_of_an_independent_ppo(top_p, whiten_rewards, monkeypatch):
     """Rollouts and minibatches are taken over; probabilities, rewards, advantages, losses and Adam are its own."""
     tokenizer = tiny_tokenizer()
     settings = quick(
         prompts=18, batch_size=6, minibatch_size=3, epochs_per_batch=2, learning_rate=5e-3, max_gradient_norm=0.5,
         temperature=0.8, top_p=top_p, gamma=0.9, gae_lambda=0.8, value_coefficient=0.4, entropy_coefficient=0.05,
-        language_model_coefficient=0.3, kl_coefficient=0.4, kl_target=0.2, kl_horizon=30, whiten_rewards=True,
-        length_control=True,
+        language_model_coefficient=0.3, kl_coefficient=0.4, kl_target=0.2, kl_horizon=30,
+        whiten_rewards=whiten_rewards, length_control=True,
     )  # fmt: skip
     rollouts, minibatches = [], []
 

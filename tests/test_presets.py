@@ -40,16 +40,30 @@ OVERLAYS = {
 }
 
 
+def models_of(*files):
+    """The table of models of presets laid over the default."""
+    config = {}
+    for file in ("config.yaml", *(f"presets/{name}.yaml" for name in files)):
+        update_config(config, yaml.safe_load((PROJECT / file).read_text()))
+    return load_configuration(config).models
+
+
+def test_curricula_differ_in_what_they_are_about_alone():
+    models = {name: row for name, row in models_of("childes_small", "curricula").items() if row.method == "ppo"}
+    assert len(models) == 9
+    for name, row in models.items():
+        if name != "ppo_kl":
+            assert row.kl_coefficient == 0.02, name
+        assert (row.learning_rate, row.prompts, row.kl_target) == (3e-5, 1920, None), name
+
+
 def test_alternatives_to_ppo_are_rewarded_alike(with_data):
     """The same number of replies, and of optimiser steps on them."""
     planned = with_data.planned("--configfile", "presets/childes_small.yaml", "presets/reinforcement.yaml")
     runs = [f"{method}_{method}_semsim" for method in ("ppo", "grpo", "rloo")]
     assert [len(planned[run]) for run in runs] == [3] * len(runs)
     assert "rewarded_runs" in planned
-    config = {}
-    for file in ("config.yaml", "presets/childes_small.yaml", "presets/reinforcement.yaml"):
-        update_config(config, yaml.safe_load((PROJECT / file).read_text()))
-    models = load_configuration(config).models
+    models = models_of("childes_small", "reinforcement")
     ppo, grpo, rloo = (
         (row.steps, row.batch_size, row.minibatch_size, row.epochs_per_batch)
         for row in (models[f"{method}_semsim"] for method in ("ppo", "grpo", "rloo"))

@@ -204,12 +204,12 @@ def test_grammaticality_is_the_normalised_log_probability_of_the_turn_alone(tiny
     assert values[2] == 0.0
 
 
-def test_preference_is_what_dpo_has_learnt_about_the_whole_turn(tiny, tmp_path):
+def test_the_implicit_reward_is_what_dpo_has_learnt_about_the_whole_turn(tiny, tmp_path):
     """The closing mark is of the reply, and the prompt's own likelihood has no part in it."""
     save_tiny_teacher(tmp_path, seed=1)
     replies = ["a dog .", "dog a a in .", "a dog ."]
     prompts = [WHAT, WHERE, WHERE]
-    values = built("preference", preferred=tmp_path, parent=tiny, device="cpu")(prompts, replies)
+    values = built("implicit_reward", dpo_model=tmp_path, beta=0.1, parent=tiny, device="cpu")(prompts, replies)
     for prompt, reply, value in zip(prompts, replies, values, strict=True):
         sums = []
         for folder in (tmp_path, tiny):
@@ -221,7 +221,7 @@ def test_preference_is_what_dpo_has_learnt_about_the_whole_turn(tiny, tmp_path):
             sums.append(float(log_p[start - 1 :].sum()))
         assert value == pytest.approx(1 / (1 + math.exp(-0.1 * (sums[0] - sums[1]))), abs=1e-5)
     assert len(set(values)) == 3
-    same = built("preference", preferred=tiny, parent=tiny, device="cpu")(prompts, replies)
+    same = built("implicit_reward", dpo_model=tiny, beta=0.1, parent=tiny, device="cpu")(prompts, replies)
     assert same == pytest.approx([0.5] * 3)
 
 
@@ -229,11 +229,11 @@ def test_preference_is_what_dpo_has_learnt_about_the_whole_turn(tiny, tmp_path):
 def test_replies_without_words_get_the_lowest_value_and_ask_no_model(name, monkeypatch):
     for target in ("confidence.TeacherModel", "ranking.TeacherModel", "llm_score.Judge", "semsim.Embedder"):
         monkeypatch.setattr(f"{MODULES}.{target}", lambda *args: None)
-    for module in ("grammaticality", "preference"):
+    for module in ("grammaticality", "implicit_reward"):
         monkeypatch.setattr(f"{MODULES}.{module}.load_model", lambda *args: (None, None))
         monkeypatch.setattr(f"{MODULES}.{module}.Scorer", lambda *args: None)
     inputs = {"prompts": [WHAT, WHERE], "references": REFERENCES, **dict.fromkeys(("teacher", "judge"), "folder")}
-    reward = built(name, embedder="folder", parent="folder", preferred="folder", **inputs)
+    reward = built(name, embedder="folder", parent="folder", dpo_model="folder", beta=0.1, **inputs)
     assert reward([WHAT, WHERE, WHAT], ["", ".", " ? "]).tolist() == [REWARDS[name].lowest] * 3
 
 

@@ -67,6 +67,6 @@ def quick(**changes):
     bounds = {name: None for name in GuardSettings.model_fields if name != "window_steps"}
     defaults = dict(
         prompts=160, batch_size=16, minibatch_size=8, learning_rate=3e-3, max_new_tokens=6, evaluate_every=4,
-        length_control=False, length_tolerance=None, variety_tolerance=None, guard=GuardSettings(**bounds),
+        length_control=False, length_tolerance=None, diversity_tolerance=None, guard=GuardSettings(**bounds),
     )  # fmt: skip
     return PPOSettings(**(defaults | changes))

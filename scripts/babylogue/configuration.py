@@ -176,16 +176,20 @@ class Configuration(Settings):
                             f"models.{name}.reward: no reward {reward!r}; there are {', '.join(REWARDS)}, and "
                             "weighted sums such as {bleu: 0.5, grammaticality: 0.5}"
                         )
-                if "preferred" in needs(row.reward):
-                    self._check_preferred(name, row)
+                if "dpo_model" in needs(row.reward):
+                    self._check_dpo_model(name, row)
 
-    def _check_preferred(self, name: str, row: RewardedRow) -> None:
-        like = self.models.get(row.preferred)
+    def _check_dpo_model(self, name: str, row: RewardedRow) -> None:
+        tuned = self.models.get(row.dpo_model)
         start = (row.parent, row.parent_checkpoint)
-        if not isinstance(like, DPORow) or (like.parent, like.parent_checkpoint) != start:
+        if not isinstance(tuned, DPORow) or (tuned.parent, tuned.parent_checkpoint) != start:
             raise ValueError(
-                f"models.{name}.preferred: the reward preference needs a row of method dpo with the parent "
-                f"{row.parent} ({row.parent_checkpoint}) too, and {row.preferred!r} is none"
+                f"models.{name}.dpo_model: the reward implicit_reward needs a row of method dpo with the parent "
+                f"{row.parent} ({row.parent_checkpoint}) too, and {row.dpo_model!r} is none"
+            )
+        if tuned.length_normalised:
+            raise ValueError(
+                f"models.{name}.dpo_model: {row.dpo_model} is length_normalised, and implicit_reward is of sums"
             )
 
     def _check_published(self) -> None:

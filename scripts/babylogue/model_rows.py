@@ -55,8 +55,8 @@ class RewardedRow(TunedRow):
     reward: RewardSetting
     """What replies are rewarded for: a name, or a weighted sum, {bleu: 0.5, grammaticality: 0.5}, of terms brought
     to 0 to 1, each weight a number or a schedule."""
-    preferred: str | None = None
-    """The DPO row of the same parent whose preferences the reward `preference` is; no other reward asks for it."""
+    dpo_model: str | None = None
+    """The DPO row of the same parent that the reward `implicit_reward` is of; no other reward asks for it."""
     heldout_pairs: str
     """The natural pair set on whose held-out part the run is watched."""
 

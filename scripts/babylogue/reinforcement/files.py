@@ -29,6 +29,7 @@ def made_with(method: str, params: Any, files: Mapping[str, str], seed: str) -> 
         method: params.settings,
         "kinds": params.kinds,
         "judging": params.judging,
+        "beta": params.beta,
         "seed": seed,
         "code": params.code,
         **{name: content_digest(Path(path)) for name, path in files.items()},
@@ -59,11 +60,11 @@ def reward_from_files(
     Args:
         reward: as the row has it, in plain values.
         kinds: the fields of `RewardKind` of each of its terms.
-        files: references (parquet), parent, preferred, teacher, judge, embedder (folders); those needed, or more.
+        files: references (parquet), parent, dpo_model, teacher, judge, embedder (folders); those needed, or more.
         prompts: every prompt of the run.
         options: further fields of `RewardInputs`.
     """
-    roles = ("parent", "preferred", "teacher", "judge", "embedder")
+    roles = ("parent", "dpo_model", "teacher", "judge", "embedder")
     inputs = {role: Path(files[role]) for role in roles if role in files}
     if "references" in files:
         inputs["references"] = pd.read_parquet(files["references"])

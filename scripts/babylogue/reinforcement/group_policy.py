@@ -26,7 +26,7 @@ from .measures import checked_rewards, held_out_replies, measure_reference, pena
 from .policy import Policy
 from .records import PPOResult, describe_rollout, log_table, sample_rows
 from .rewards.base import Reward
-from .rollouts import encode_prompts, observe, stop_tokens
+from .rollouts import Rollout, encode_prompts, observe, stop_tokens
 
 STATE = "checkpoint-{}"
 """What the trainer calls its own states."""
@@ -218,7 +218,7 @@ class _Rollouts(TrainerCallback):
             row["seconds_held_out"] = time.perf_counter() - started
         self.rows.append(row)
         self._stop_for(self.watch.judge(row, model, evaluated=evaluated))
-        return trained_on(scores, rollout, self.settings).tolist()
+        return self._without_length(scores, rollout).tolist()
 
     def restore(self, folder: Path) -> None:
         """Know what was known when a state was saved."""
@@ -262,6 +262,14 @@ class _Rollouts(TrainerCallback):
 
     def on_train_end(self, args, state, control, **kwargs):
         self.bar.close()
+
+    def _without_length(self, scores: torch.Tensor, rollout: Rollout) -> torch.Tensor:
+        """What is trained on (B,); a group whose replies earn the same stays without advantages."""
+        groups = scores.view(-1, self.settings.group_size)  # trl has a group's replies side by side
+        expected = groups.mean(dim=1, keepdim=True).expand_as(groups)
+        aims = trained_on(scores, expected.flatten(), rollout, self.settings)
+        tied = (groups == groups[:, :1]).all(dim=1, keepdim=True).expand_as(groups).flatten()
+        return torch.where(tied, scores, aims)
 
     def _evaluated(self, step: int) -> bool:
         return step == self.settings.steps or step % self.settings.evaluate_every == 0

@@ -102,7 +102,7 @@ class Best:
     and whose accuracy on held-out pairs and replies to held-out prompts are within the settings' tolerances of
     the start's, the one with the highest reward on held-out prompts (the later of equals), the start, which is the
     yardstick, among them. Without held-out prompts it is the mean reward since the evaluation before, and the
-    start, which has none, is kept only as long as no evaluation qualifies. What is not measured is tolerated.
+    start, which has none, is kept only as long as no evaluation qualifies. What the start lacks is not judged.
     """
 
     def __init__(self, settings: RolloutSettings):
@@ -137,9 +137,11 @@ class Best:
             return False
         for quantity, share in (
             ("held_out_words", self._settings.length_tolerance),
-            ("held_out_distinct_2", self._settings.variety_tolerance),
+            ("held_out_distinct_2", self._settings.diversity_tolerance),
         ):
-            if share is not None and abs(changes[quantity]) > share * self._start[quantity]:
+            # Turned around, so that what can no longer be measured, as of one-word replies, is not tolerated.
+            within = abs(changes[quantity]) <= (share or 0) * self._start[quantity]
+            if share is not None and not math.isnan(self._start[quantity]) and not within:
                 return False
         return True
 

@@ -17,7 +17,7 @@ from .rewards.multi import measured
 from .rollouts import Rollout, encode_prompts, sample, stop_tokens
 from .settings import RolloutSettings
 
-HELD_OUT_REPLIES = 2  # to each held-out prompt at an evaluation: one alone is noisy
+HELD_OUT_REPLIES = 200  # at an evaluation, to all held-out prompts together, if four to each are enough for it
 REFERENCE_ROWS = 64  # replies scored by the reference at a time: bounds the memory for (actions, V) tables
 
 
@@ -72,18 +72,23 @@ def penalised(rewards: np.ndarray, rollout: Rollout, settings: RolloutSettings) 
     return torch.where(rollout.finished, scores, settings.unfinished_reward)
 
 
-def trained_on(scores: torch.Tensor, rollout: Rollout, settings: RolloutSettings) -> torch.Tensor:
+def trained_on(
+    scores: torch.Tensor, expected: torch.Tensor, rollout: Rollout, settings: RolloutSettings
+) -> torch.Tensor:
     """What the update aims at (B,): what each reply earns, with `length_control` without what its length explains.
 
-    Only of replies that ended and have words: what the others earn stays as it is, since a penalty or a floor is
-    far from all else, and at one end of the lengths.
+    `expected` (B,) is what the prompt lets expect. A penalty, and the floor of replies without words, far from all
+    else and at one end of the lengths, have no part in it.
     """
     said = torch.tensor([bool(words(reply)) for reply in rollout.replies], device=scores.device)
-    said &= rollout.finished
+    if settings.unfinished_reward is not None:
+        said &= rollout.finished
     if not settings.length_control or not said.any():
         return scores
     lengths = rollout.actions.sum(dim=1)
-    return scores.masked_scatter(said, objective.without_length(scores[said], lengths[said]))
+    return scores.masked_scatter(
+        said, objective.without_length(scores[said], expected[said].to(scores.dtype), lengths[said])
+    )
 
 
 def held_out_replies(
@@ -103,7 +108,7 @@ def held_out_replies(
     """
     generator = torch.Generator(policy.device).manual_seed(seed)
     room, samples = policy.language_model.config.max_position_embeddings, []
-    everything = list(prompts) * HELD_OUT_REPLIES
+    everything = list(prompts) * min(4, max(1, HELD_OUT_REPLIES // max(1, len(prompts))))
     for first in range(0, len(everything), settings.batch_size):
         asked = everything[first : first + settings.batch_size]
         rollout = sample(

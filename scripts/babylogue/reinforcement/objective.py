@@ -63,17 +63,20 @@ def entropy(log_p: torch.Tensor) -> torch.Tensor:
 LENGTH_BANDWIDTH = 0.2  # of the logarithm of a length: 2 tokens tell little of 3, and 12 much of 14
 
 
-def without_length(scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Scores (B,) less what replies of such a length (B,), in tokens, score in the mean; the overall mean stays.
+def without_length(scores: torch.Tensor, expected: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Scores (B,) less what replies of such a length (B,), in tokens, earn beyond what is `expected` (B,) of them.
 
-    The mean at a length is Nadaraya's and Watson's (1964), with a Gaussian kernel on the logarithm of the length:
-    what length does to a reward is no line. Singhal et al. 2024 (arXiv 2310.03716) show how much of what is learnt
-    from rewards is length alone.
+    What is expected knows the prompt, or prompts that call for long replies and earn much would make length pay.
+    What a length earns is the mean of the other replies (Nadaraya 1964, Watson 1964) with a Gaussian kernel on the
+    logarithm of the length, since it is no line, and with one average reply added to them, so that a reply with
+    none like it keeps its score. The overall mean stays. Singhal et al. 2024 (arXiv 2310.03716) show how much of
+    what is learnt from rewards is length alone.
     """
     x = lengths.to(scores.dtype).log()
-    weights = torch.exp(-0.5 * ((x[:, None] - x) / LENGTH_BANDWIDTH) ** 2)  # (B, B)
-    alone = scores - (weights @ scores) / weights.sum(dim=1)
-    return alone - alone.mean() + scores.mean()
+    weights = torch.exp(-0.5 * ((x[:, None] - x) / LENGTH_BANDWIDTH) ** 2).fill_diagonal_(0)  # (B, B)
+    surplus = scores - expected
+    of_length = weights @ (surplus - surplus.mean()) / (weights.sum(dim=1) + 1)
+    return scores - of_length + of_length.mean()
 
 
 def token_rewards(

@@ -123,16 +123,15 @@ def train(
                 top_p=settings.top_p,
                 generator=generator,
             )
-            if published:
+            if published:  # which has ended, as it has always so many tokens
                 rollout.replies = first_child_turns(tokenizer, rollout)
+                rollout.finished[:] = True
 
         with _timed(row, "seconds_reward"):
             asked = [prompts[index] for index in batch]
             rewards, terms = checked_rewards(reward, asked, rollout.replies, step)
             scores = penalised(rewards, rollout, settings)
         row |= terms
-        if step == 0 and settings.value_start == "mean":
-            policy.start_values(scores.mean())
         at.samples += sample_rows(step, asked, rollout, rewards, scores, held_out=False)
 
         with _timed(row, "seconds_training"):
@@ -154,7 +153,10 @@ def train(
         if not (last or at.stopped):
             with _timed(row, "seconds_training"):
                 kl = objective.KL_PENALTIES[settings.kl_penalty](rollout.log_probs, reference_log_probs)
-                aims = trained_on(scores, rollout, settings)
+                if step == 0 and settings.value_start == "mean":
+                    policy.start_values(_mean_return(rollout, scores, settings))
+                aims = trained_on(scores, _expected(policy, rollout, settings), rollout, settings)
+                row["length_effect"] = float((scores - aims).std(correction=0))
                 targets = _targets(policy, rollout, aims, kl, controller.coefficient, settings)
                 estimated = targets.values, targets.returns, rollout.actions
                 row["value_error"] = objective.value_error(*estimated)
@@ -262,6 +264,33 @@ def minibatch_loss(
 
 
 @torch.no_grad()
+def _expected(policy: Policy, rollout: Rollout, settings: PPOSettings) -> torch.Tensor:
+    """What the prompts let expect (B,); 0 where values are of whitened rewards, which are in another unit."""
+    values = policy.values(rollout.hidden[:, 0])
+    return torch.zeros_like(values) if settings.whiten_rewards else values
+
+
+def _token_rewards(
+    rollout: Rollout, scores: torch.Tensor, kl: torch.Tensor, kl_coefficient: float, settings: PPOSettings
+) -> torch.Tensor:
+    """Each token's reward (B, T), whitened if so set; `kl` (B, T) is taken off."""
+    rewards = objective.token_rewards(scores, kl, kl_coefficient, rollout.actions)
+    if settings.whiten_rewards:
+        rewards = objective.whiten(rewards, rollout.actions, shift_mean=False)
+    return rewards
+
+
+def _mean_return(rollout: Rollout, scores: torch.Tensor, settings: PPOSettings) -> torch.Tensor:
+    """The mean return of a rollout's tokens, of a policy that is the reference: the best single value."""
+    none = torch.zeros_like(rollout.log_probs)
+    rewards = _token_rewards(rollout, scores, none, 0.0, settings)
+    _, returns = objective.advantages_and_returns(
+        rewards, none, rollout.actions, gamma=settings.gamma, gae_lambda=1.0
+    )
+    return objective.masked_mean(returns, rollout.actions)
+
+
+@torch.no_grad()
 def _targets(
     policy: Policy,
     rollout: Rollout,
@@ -271,15 +300,12 @@ def _targets(
     settings: PPOSettings,
 ) -> Targets:
     """Values, advantages (whitened) and returns of a rollout; `kl` (B, T) is taken off the tokens' rewards."""
-    actions = rollout.actions
-    rewards = objective.token_rewards(scores, kl, kl_coefficient, actions)
-    if settings.whiten_rewards:
-        rewards = objective.whiten(rewards, actions, shift_mean=False)
+    rewards = _token_rewards(rollout, scores, kl, kl_coefficient, settings)
     values = policy.values(rollout.hidden)
     advantages, returns = objective.advantages_and_returns(
-        rewards, values, actions, gamma=settings.gamma, gae_lambda=settings.gae_lambda
+        rewards, values, rollout.actions, gamma=settings.gamma, gae_lambda=settings.gae_lambda
     )
-    return Targets(values=values, advantages=objective.whiten(advantages, actions), returns=returns)
+    return Targets(values=values, advantages=objective.whiten(advantages, rollout.actions), returns=returns)
 
 
 def _kl_controller(settings: PPOSettings) -> objective.FixedKL:

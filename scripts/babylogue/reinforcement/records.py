@@ -20,6 +20,7 @@ LOG_COLUMNS = {
     "episodes": "replies rewarded so far, this rollout's included",
     "reward_mean": "mean reward of the rollout, after the penalty for unfinished replies",
     "reward_std": "standard deviation of the same",
+    "length_effect": "standard deviation of what length control took off the rewards; missing without an update",
     "kl_k1": "KL from the reference by k1, nats a reply",
     "kl_k3": "KL from the reference by k3, nats a reply",
     "kl_full": "KL from the reference over the whole vocabulary at the sampled positions, nats a reply",
@@ -138,9 +139,9 @@ def describe_held_out(samples: Sequence[Mapping]) -> dict[str, float]:
 
 
 def distinct_2(said: Sequence[Sequence[str]]) -> float:
-    """Share of different ones among the pairs of neighbouring words of replies (Li et al. 2016, section 5.4).
+    """Share of different ones among the pairs of neighbouring words of replies; a reply is its words.
 
-    A reply is its words. NaN if there is no pair.
+    NaN if there is no pair. (Li et al. 2016, section 5.4, take the share of the words, not of the pairs.)
     """
     pairs = [pair for own in said for pair in pairwise(own)]
     return len(set(pairs)) / len(pairs) if pairs else math.nan

@@ -183,12 +183,20 @@ def sample(
 
 
 def first_child_turns(tokenizer: PreTrainedTokenizerBase, rollout: Rollout) -> list[str]:
-    """Of what was sampled after bare prompts, the child's first turn without its tag; empty if there is none."""
-    ends = {tokenizer.bos_token_id, tokenizer.eos_token_id}
+    """Of what was sampled after bare prompts, the child's first turn without its tag; empty if there is none.
+
+    A turn ends with the next tag or the end of sequence.
+    """
     turns = []
     for tokens, length in zip(rollout.tokens.tolist(), rollout.actions.sum(dim=1).tolist(), strict=True):
-        text = tokenizer.decode([token for token in tokens[:length] if token not in ends])
-        turns.append(next((turn for speaker, turn in read_turns(text) if speaker == CHILD), ""))
+        texts: list[list[int]] = [[]]
+        for token in tokens[:length]:
+            if token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+                texts.append([])
+            else:
+                texts[-1].append(token)
+        said = (turn for text in texts for turn in read_turns(tokenizer.decode(text)))
+        turns.append(next((turn for speaker, turn in said if speaker == CHILD), ""))
     return turns
 
 

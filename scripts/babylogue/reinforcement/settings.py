@@ -74,7 +74,7 @@ class RolloutSettings(Settings):
     length_tolerance: float | None = Field(0.3, ge=0)
     """Share by which the mean length of replies to held-out prompts, in words, may differ from the start's in
     `best`; null: by any."""
-    variety_tolerance: float | None = Field(0.3, ge=0)
+    diversity_tolerance: float | None = Field(0.3, ge=0)
     """Likewise for their distinct-2, the share of different pairs of neighbouring words."""
     guard: GuardSettings = GuardSettings()
     """What ends a run early."""
@@ -110,7 +110,7 @@ class PPOSettings(RolloutSettings):
     clip_range: float = Field(0.2, gt=0)
     """Probability ratios count within 1 - clip_range to 1 + clip_range."""
     value_start: Literal["mean", "zero"] = "mean"
-    """What the values are before any update: the mean that the first rollout earns, or 0. From 0 a reward that is
+    """What the values are before any update: the mean return of the first rollout, or 0. From 0 a reward that is
     positive in the mean favours the last tokens of a reply, and so short replies, until the values have grown; a
     negative one long replies."""
     value_clip_range: float = Field(0.2, gt=0)
@@ -150,10 +150,6 @@ class PPOSettings(RolloutSettings):
         if self.kl_coefficient == 0 and self.kl_target is not None:
             raise ValueError("kl_coefficient: 0 can adapt to no kl_target; raise it, or set kl_target: null")
         self.divides_batch("minibatch_size")
-        if self.reply == "published" and (self.unfinished_reward is not None or self.length_control):
-            raise ValueError(
-                "reply: published never ends its replies, so set unfinished_reward: null and length_control: false"
-            )
         if self.prompts < self.batch_size:
             raise ValueError(f"prompts {self.prompts} is less than one batch of {self.batch_size}")
         return self

@@ -37,8 +37,10 @@ class RewardInputs:
     """Sentence-transformers folder."""
     parent: Path | None = None
     """Model folder that the run starts from, and its reference."""
-    preferred: Path | None = None
+    dpo_model: Path | None = None
     """Model folder of a model that DPO has tuned from the parent."""
+    beta: float | None = None
+    """Beta of that DPO."""
     batch_size: int = 64
     """Replies that a model reads at once."""
     device: str | None = None

@@ -22,7 +22,7 @@ REWARDS = {
     "confidence_sum": _kind("confidence", -1, 1, "references", "teacher"),
     "ranking": _kind("ranking", 0, 1, "prompts", "teacher"),
     "grammaticality": _kind("grammaticality", 0, 1, "parent"),
-    "preference": _kind("preference", 0, 1, "parent", "preferred"),
+    "implicit_reward": _kind("implicit_reward", 0, 1, "parent", "dpo_model", "beta"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Preference: how much more a model tuned by DPO likes the reply than the model that it was tuned from."""
+"""Implicit reward: what a model tuned by DPO has learnt from its pairs (Rafailov et al. 2023)."""
 
 from collections.abc import Sequence
 
@@ -10,22 +10,19 @@ from ...scoring.loading import load_model
 from ...scoring.scorer import Scorer
 from .base import Reward, RewardInputs, remembered
 
-BETA = 0.1  # of the implicit reward; that of DPO as it is mostly run
 
-
-def preference(inputs: RewardInputs) -> Reward:
+def implicit_reward(inputs: RewardInputs) -> Reward:
     """sigmoid(beta (log p(r | q) - log p0(r | q))) of reply r to prompt q, p by DPO from the parent p0: 0 to 1.
 
-    What the sigmoid is of is the reward that p has learnt from its pairs (Rafailov et al. 2023, arXiv 2305.18290,
-    section 4), without the term that only the prompt has a part in; 0.5 is what the parent says as often. A policy
-    that is held to p0 by the KL divergence is drawn to p.
+    The sigmoid is of DPO's implicit reward at its beta (arXiv 2305.18290, section 4), without the term that the
+    prompt alone has a part in: the Bradley-Terry probability of the reply against one that p and p0 say as often.
     """
-    sums = [_log_probability(folder, inputs.device) for folder in (inputs.preferred, inputs.parent)]
+    sums = [_log_probability(folder, inputs.device) for folder in (inputs.dpo_model, inputs.parent)]
 
     def reward(prompts: Sequence[str], replies: Sequence[str]) -> np.ndarray:
         pairs = list(zip(prompts, replies, strict=True))
         tuned, parent = (np.array(own(pairs)) for own in sums)
-        return expit(BETA * (tuned - parent))
+        return expit(inputs.beta * (tuned - parent))
 
     return reward
 
