@@ -122,14 +122,26 @@ def crash_after(*steps: int):
     return report
 
 
+def broken_in_the_middle(log: pd.DataFrame) -> dict[str, float]:
+    """A bound that the mean of four steps breaks after the eighth, and before never: of whatever does so."""
+    for quantity, bound in (
+        ("kl_k1", "max_kl"), ("entropy", "min_entropy"),
+        ("reply_tokens", "max_reply_tokens"), ("reply_tokens", "min_reply_tokens"),
+    ):  # fmt: skip
+        means = log[quantity].rolling(4).mean()
+        furthest = means[:8].max() if bound.startswith("max") else means[:8].min()
+        if (means[8:STEPS] > furthest).any() if bound.startswith("max") else (means[8:STEPS] < furthest).any():
+            return {bound: float(furthest)}
+    raise AssertionError("nothing breaks out after the eighth step: take another seed")
+
+
 def test_a_crash_forgets_neither_the_guards_windows_nor_its_verdict(uninterrupted, tmp_path):
-    """The bound is one that the mean of four steps breaks in the middle of the run, and none before."""
-    means = uninterrupted.log["entropy"].rolling(4).mean()
-    guard = TOLD.guard.model_copy(update={"window_steps": 4, "min_entropy": float(means[:8].min())})
+    bound = broken_in_the_middle(uninterrupted.log)
+    guard = TOLD.guard.model_copy(update={"window_steps": 4} | bound)
     settings = TOLD.model_copy(update={"guard": guard})
     whole = run(tmp_path / "whole", 1e9, settings)
     stop = whole.log["step"].iloc[-1]
-    assert "over the last 4 steps, below min_entropy" in whole.stopped and 6 < stop < STEPS
+    assert "over the last 4 steps" in whole.stopped and next(iter(bound)) in whole.stopped and 6 < stop < STEPS
     assert whole.log["stopped"].iloc[-1] == whole.stopped and whole.log["stopped"].isna().sum() == stop
 
     report = crash_after(stop - 2, stop - 1, stop)
@@ -221,9 +233,9 @@ def test_the_rule_writes_every_output_and_leaves_no_state(job):
     assert log["held_out_accuracy"].notna().tolist() == [True, False, True, False, True]
     assert log["held_out_reward"].notna().tolist() == [True, False, True, False, True]
     samples = pd.read_parquet(job.output.samples)
-    # Three questions, one of them held out, to which there are two replies at each of three evaluations.
-    assert len(samples) == 5 * 16 + 3 * 2
-    assert samples[samples["held_out"]].groupby("step").size().to_dict() == {0: 2, 2: 2, 4: 2}
+    # Three questions, one of them held out, to which there are four replies at each of three evaluations.
+    assert len(samples) == 5 * 16 + 3 * 4
+    assert samples[samples["held_out"]].groupby("step").size().to_dict() == {0: 4, 2: 4, 4: 4}
     assert set(samples[samples["held_out"]]["prompt"]).isdisjoint(samples[~samples["held_out"]]["prompt"])
     assert all(row.reference == ANSWERS[row.prompt.split()[1]] for row in samples.itertuples())
     assert yaml.safe_load(Path(job.output.settings).read_text())["stopped"] == ""
