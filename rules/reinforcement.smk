@@ -50,14 +50,17 @@ def reward_modules(row):
 
 def rewarded_params(run, row):
     """The settings, what its rewards are, and where the training keeps its state."""
-    models = {"teacher", "judge", "embedder"} & reward_needs(row.reward)
+    options = {}
+    if {"teacher", "judge", "embedder"} & reward_needs(row.reward):
+        options |= settings_of(CONFIG.teacher.judging)
+    if "dpo_model" in reward_needs(row.reward):
+        options["beta"] = CONFIG.models[row.dpo_model].beta
     return {
         "kinds": {name: asdict(kind) for name, kind in reward_terms(row.reward).items()},
         "settings": settings_of(
             row, "method", "parent", "parent_checkpoint", "kept", "heldout_pairs", "dpo_model"
         ),
-        "judging": settings_of(CONFIG.teacher.judging) if models else {},
-        "beta": CONFIG.models[row.dpo_model].beta if "dpo_model" in reward_needs(row.reward) else None,
+        "options": options,
         "run": run,
         # No output: Snakemake deletes those of a job that was killed.
         "state": model_file(run, "state"),

@@ -36,9 +36,7 @@ def main(job):
         model,
         tokenizer,
         prompts,
-        reward_from_files(
-            reward, job.params.kinds, files, every, device=str(device), beta=job.params.beta, **job.params.judging
-        ),
+        reward_from_files(reward, job.params.kinds, files, every, device=str(device), **job.params.options),
         settings,
         seed=seed,
         held_out_prompts=held_out_prompts,

@@ -39,9 +39,7 @@ def main(job):
         model,
         tokenizer,
         prompts,
-        reward_from_files(
-            reward, job.params.kinds, files, every, device=str(device), beta=job.params.beta, **job.params.judging
-        ),
+        reward_from_files(reward, job.params.kinds, files, every, device=str(device), **job.params.options),
         settings,
         seed=seed,
         corpus_texts=corpus,

@@ -327,7 +327,7 @@ def test_the_rule_publishes_what_ppo_does_and_leaves_no_state(method, parent, tm
     job = SimpleNamespace(
         threads=1,
         params=Named(
-            settings={**settings_of(method).model_dump(), "reward": "bleu"}, method=method, judging={}, beta=None,
+            settings={**settings_of(method).model_dump(), "reward": "bleu"}, method=method, options={},
             code="a", run="tuned", state=str(tmp_path / "seed0/state"),
             kinds={name: asdict(kind) for name, kind in terms("bleu").items()},
         ),

@@ -205,8 +205,7 @@ def job(tmp_path):
         threads=1,
         params=Named(
             settings=settings,
-            judging={},
-            beta=None,
+            options={},
             state=str(tmp_path / "seed0/state"),
             code="a",
             run="ppo",

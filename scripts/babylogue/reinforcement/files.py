@@ -21,15 +21,14 @@ def made_with(method: str, params: Any, files: Mapping[str, str], seed: str) -> 
     """What a run depends on, for its `TrainingState`.
 
     Args:
-        params: settings, kinds, judging and code, as the rule has them.
+        params: settings, kinds, options and code, as the rule has them.
         files: every input, by name.
     """
     return {
         "method": method,
         method: params.settings,
         "kinds": params.kinds,
-        "judging": params.judging,
-        "beta": params.beta,
+        "options": params.options,
         "seed": seed,
         "code": params.code,
         **{name: content_digest(Path(path)) for name, path in files.items()},

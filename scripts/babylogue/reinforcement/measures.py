@@ -80,10 +80,12 @@ def trained_on(
     `expected` (B,) is what the prompt lets expect. A penalty, and the floor of replies without words, far from all
     else and at one end of the lengths, have no part in it.
     """
+    if not settings.length_control:
+        return scores
     said = torch.tensor([bool(words(reply)) for reply in rollout.replies], device=scores.device)
     if settings.unfinished_reward is not None:
         said &= rollout.finished
-    if not settings.length_control or not said.any():
+    if not said.any():
         return scores
     lengths = rollout.actions.sum(dim=1)
     return scores.masked_scatter(
