@@ -28,7 +28,7 @@ from .measures import checked_rewards, held_out_replies, measure_reference, pena
 from .policy import Policy, action_states, log_distribution, mixed_precision
 from .records import PPOResult, describe_rollout, log_table, sample_rows
 from .rewards.base import Reward
-from .rollouts import Rollout, encode_prompts, first_child_turns, sample, stop_tokens
+from .rollouts import Rollout, as_published, encode_prompts, sample, stop_tokens
 from .settings import PPOSettings
 
 
@@ -123,9 +123,8 @@ def train(
                 top_p=settings.top_p,
                 generator=generator,
             )
-            if published:  # which has ended, as it has always so many tokens
-                rollout.replies = first_child_turns(tokenizer, rollout)
-                rollout.finished[:] = True
+            if published:
+                rollout = as_published(tokenizer, rollout)
 
         with _timed(row, "seconds_reward"):
             asked = [prompts[index] for index in batch]

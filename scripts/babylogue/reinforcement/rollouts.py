@@ -1,7 +1,7 @@
 """Rollouts: replies sampled from the policy in batches, each ended where its turn ends."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -182,10 +182,10 @@ def sample(
     )
 
 
-def first_child_turns(tokenizer: PreTrainedTokenizerBase, rollout: Rollout) -> list[str]:
-    """Of what was sampled after bare prompts, the child's first turn without its tag; empty if there is none.
+def as_published(tokenizer: PreTrainedTokenizerBase, rollout: Rollout) -> Rollout:
+    """What was sampled after bare prompts, its replies the child's first turns without their tag, empty if none.
 
-    A turn ends with the next tag or the end of sequence.
+    A turn ends with the next tag or the end of sequence. All have ended, since they always have so many tokens.
     """
     turns = []
     for tokens, length in zip(rollout.tokens.tolist(), rollout.actions.sum(dim=1).tolist(), strict=True):
@@ -197,7 +197,7 @@ def first_child_turns(tokenizer: PreTrainedTokenizerBase, rollout: Rollout) -> l
                 texts[-1].append(token)
         said = (turn for text in texts for turn in read_turns(tokenizer.decode(text)))
         turns.append(next((turn for speaker, turn in said if speaker == CHILD), ""))
-    return turns
+    return replace(rollout, replies=turns, finished=torch.ones_like(rollout.finished))
 
 
 @torch.no_grad()
