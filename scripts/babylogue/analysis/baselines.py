@@ -5,6 +5,7 @@ others. Tokens are the turn's words and terminator, case-folded, tags apart. Pai
 token with the prompt are scored on their own too: the rest may be told by repetition alone.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import pairwise
@@ -148,7 +149,8 @@ def pmi(train, smoothing: float = 1.0) -> Score:
 
 def _mean(values: Iterable[float]) -> float:
     values = list(values)
-    return float(np.mean(values)) if values else 0.0
+    # Exact, or the order of a set, another in every process, would decide pairs that are alike.
+    return math.fsum(values) / len(values) if values else 0.0
 
 
 def reply_words(example: Example) -> list[str]:
