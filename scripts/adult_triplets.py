@@ -25,5 +25,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "adult_triplets"):
+    with job_log(snakemake.log[0], "adult_triplets", snakemake.input):
         main(snakemake)

@@ -21,5 +21,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "baselines"):
+    with job_log(snakemake.log[0], "baselines", snakemake.input):
         main(snakemake)

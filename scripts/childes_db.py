@@ -15,5 +15,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "childes_db"):
+    with job_log(snakemake.log[0], "childes_db", snakemake.input):
         main(snakemake)

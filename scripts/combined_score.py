@@ -23,5 +23,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], " ".join(snakemake.wildcards)):
+    with job_log(snakemake.log[0], " ".join(snakemake.wildcards), snakemake.input):
         main(snakemake)

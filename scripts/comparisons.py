@@ -40,5 +40,5 @@ def suite_differences(suite, contrasts, files) -> list[dict]:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "comparisons"):
+    with job_log(snakemake.log[0], "comparisons", snakemake.input):
         main(snakemake)

@@ -26,5 +26,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "corpus_statistics"):
+    with job_log(snakemake.log[0], "corpus_statistics", snakemake.input):
         main(snakemake)

@@ -22,5 +22,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], f"pairs {snakemake.wildcards.pairs}"):
+    with job_log(snakemake.log[0], f"pairs {snakemake.wildcards.pairs}", snakemake.input):
         main(snakemake)

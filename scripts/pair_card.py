@@ -32,5 +32,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], f"card of {snakemake.wildcards.pairs}"):
+    with job_log(snakemake.log[0], f"card of {snakemake.wildcards.pairs}", snakemake.input):
         main(snakemake)

@@ -20,7 +20,7 @@ def main(job):
     state = Path(job.params.state)
     log, checkpoints = launch(
         pretrain_from_files,
-        job.resources.get("gpu", 1),
+        max(1, job.resources.get("gpu", 1)),
         *(Path(job.input[name]) for name in ("tokenizer", "train", "validation")),
         settings,
         seed,
@@ -37,5 +37,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], f"{snakemake.params.run} seed {snakemake.wildcards.seed}"):
+    with job_log(snakemake.log[0], f"{snakemake.params.run} seed {snakemake.wildcards.seed}", snakemake.input):
         main(snakemake)

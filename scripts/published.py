@@ -15,5 +15,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], f"published {snakemake.wildcards.published}"):
+    with job_log(snakemake.log[0], f"published {snakemake.wildcards.published}", snakemake.input):
         main(snakemake)

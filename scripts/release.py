@@ -28,5 +28,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], f"release {snakemake.wildcards.release}"):
+    with job_log(snakemake.log[0], f"release {snakemake.wildcards.release}", snakemake.input):
         main(snakemake)

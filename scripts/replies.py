@@ -29,5 +29,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], f"replies {snakemake.wildcards.prompts}"):
+    with job_log(snakemake.log[0], f"replies {snakemake.wildcards.prompts}", snakemake.input):
         main(snakemake)

@@ -44,5 +44,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "report"):
+    with job_log(snakemake.log[0], "report", snakemake.input):
         main(snakemake)

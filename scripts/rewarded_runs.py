@@ -30,5 +30,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "rewarded_runs"):
+    with job_log(snakemake.log[0], "rewarded_runs", snakemake.input):
         main(snakemake)

@@ -19,5 +19,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "rollout_prompts"):
+    with job_log(snakemake.log[0], "rollout_prompts", snakemake.input):
         main(snakemake)

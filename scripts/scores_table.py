@@ -14,5 +14,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "scores_table"):
+    with job_log(snakemake.log[0], "scores_table", snakemake.input):
         main(snakemake)

@@ -22,5 +22,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "split"):
+    with job_log(snakemake.log[0], "split", snakemake.input):
         main(snakemake)

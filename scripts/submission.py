@@ -32,5 +32,7 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], f"submission {snakemake.wildcards.run} seed {snakemake.wildcards.seed}"):
+    with job_log(
+        snakemake.log[0], f"submission {snakemake.wildcards.run} seed {snakemake.wildcards.seed}", snakemake.input
+    ):
         main(snakemake)

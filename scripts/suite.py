@@ -27,5 +27,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], f"suite {snakemake.wildcards.suite}"):
+    with job_log(snakemake.log[0], f"suite {snakemake.wildcards.suite}", snakemake.input):
         main(snakemake)

@@ -19,5 +19,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "suite_sources"):
+    with job_log(snakemake.log[0], "suite_sources", snakemake.input):
         main(snakemake)

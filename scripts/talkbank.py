@@ -18,5 +18,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "talkbank"):
+    with job_log(snakemake.log[0], "talkbank", snakemake.input):
         main(snakemake)

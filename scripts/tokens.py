@@ -23,5 +23,7 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], f"tokens {snakemake.wildcards.text} {snakemake.wildcards.part}"):
+    with job_log(
+        snakemake.log[0], f"tokens {snakemake.wildcards.text} {snakemake.wildcards.part}", snakemake.input
+    ):
         main(snakemake)

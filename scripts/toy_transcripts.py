@@ -16,5 +16,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "toy_transcripts"):
+    with job_log(snakemake.log[0], "toy_transcripts", snakemake.input):
         main(snakemake)

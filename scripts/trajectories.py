@@ -24,5 +24,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "trajectories"):
+    with job_log(snakemake.log[0], "trajectories", snakemake.input):
         main(snakemake)

@@ -27,5 +27,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "triplets"):
+    with job_log(snakemake.log[0], "triplets", snakemake.input):
         main(snakemake)

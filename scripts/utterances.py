@@ -32,5 +32,5 @@ def main(job):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0], "utterances"):
+    with job_log(snakemake.log[0], "utterances", snakemake.input):
         main(snakemake)

@@ -2,23 +2,25 @@
 
 import logging
 import sys
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tqdm import tqdm
 
 from .errors import UserError
+from .mishaps import mishap
 
 logger = logging.getLogger("babylogue")
 _TIME = "%H:%M:%S"
 
 
 @contextmanager
-def job_log(path: str, job: str):
+def job_log(path: str, job: str, inputs: Iterable[str] = ()):
     """Log to the terminal and to `path` for as long as one job runs.
 
     `job` names the job in every line, since several jobs share the terminal. A `UserError` becomes one
-    line and exit status 1.
+    line and exit status 1, as does what the machine did to the job, damage of one of its `inputs` among it.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text("")
@@ -28,7 +30,10 @@ def job_log(path: str, job: str):
     except UserError as error:
         logger.error("%s", error)
         sys.exit(1)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, Exception) and (told := mishap(error, inputs, f"the disk of {path}")):
+            logger.error("%s", told)
+            sys.exit(1)
         logger.exception("stopped by an error")
         raise
     finally:
@@ -49,9 +54,20 @@ def join_log(shared: list[tuple[str, str]]) -> None:
         _log_to(path, form)
 
 
+class _LogFile(logging.FileHandler):
+    """A log whose disk may be full; the terminal has the line all the same."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
 def _log_to(path: str, form: str) -> list[logging.Handler]:
     # Appending, so that a process which trains along may write there, too.
-    handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="a", encoding="utf-8")]
+    handlers = [logging.StreamHandler(sys.stderr), _LogFile(path, mode="a", encoding="utf-8")]
     for handler in handlers:
         handler.setFormatter(logging.Formatter(form, _TIME))
         logger.addHandler(handler)

@@ -1,18 +1,14 @@
 """Model folders written so that a half one never bears its name."""
 
-import errno
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import UserError
-
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_OS_ERROR = re.compile(r"os error (\d+)")  # as safetensors and tokenizers, which are Rust, put it
-_CUT_SHORT = re.compile(r"inline_container.* unexpected pos")  # as torch.save does, without saying why
+from ..integrity import write_checksums
+from ..mishaps import no_space
 
 
 @contextmanager
@@ -21,11 +17,9 @@ def no_space_is_a_user_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        told = _OS_ERROR.search(str(error))
-        code = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
-        if code not in _NO_SPACE and not _CUT_SHORT.search(str(error)):
+        what = no_space(error)
+        if not what:
             raise
-        what = os.strerror(code) if code in _NO_SPACE else "a file was cut short"
         raise UserError(f"{folder}: {what}; free some space and run the same command again") from error
 
 
@@ -42,6 +36,7 @@ def save_model(model, tokenizer, folder: Path) -> None:
         try:
             model.save_pretrained(partial)
             tokenizer.save_pretrained(partial)
+            write_checksums(partial)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise

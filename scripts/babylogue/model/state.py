@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from ..errors import UserError
+from ..integrity import sha256_of
 from ..logs import logger
 from .checkpoints import no_space_is_a_user_error
 from .parallel import rank, wait_for_all
@@ -144,10 +145,7 @@ def _sum_of(file: Path) -> Path:
 
 def _digest(path: Path) -> str:
     """The sha256 of a file, or one for all files of a folder."""
-    if path.is_dir():
-        return content_digest(path)
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    return content_digest(path) if path.is_dir() else sha256_of(path)
 
 
 def content_digest(*paths: Path) -> str:

@@ -21,8 +21,8 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import disable_progress_bars
 
 from ..errors import UserError
+from ..integrity import sha256_of
 from ..logs import logger
-from ..network.archive import sha256_of
 from ..network.download import download_text
 from ..network.settings import NetworkSettings
 from .release_files import LEAVE_OUT, publish

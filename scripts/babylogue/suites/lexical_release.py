@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import UserError
-from ..network.archive import sha256_of
+from ..integrity import sha256_of
 from ..network.datasets import load_table
 from .release_files import LEAVE_OUT, publish
 from .releases import RELEASES

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..integrity import sha256_of
 from ..logs import logger
-from ..network.archive import sha256_of
 from .sources import Source
 
 

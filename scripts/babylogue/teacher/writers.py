@@ -8,8 +8,8 @@ from typing import Literal
 import pandas as pd
 
 from ..fingerprint import behaviour
+from ..integrity import sha256_of
 from ..logs import logger
-from ..network.archive import sha256_of
 from .replies import Key, Writer
 from .settings import RemoteModel, RepliesSettings
 

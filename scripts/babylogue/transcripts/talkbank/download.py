@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from ...errors import UserError
+from ...integrity import sha256_of
 from ...logs import logger
-from ...network.archive import Archive, BadArchive, inspect, sha256_of
+from ...network.archive import Archive, BadArchive, inspect
 from .client import NoCorpus, TalkBankClient, count_transcripts
 from .lock import LOCK_NAME, locked, read_lock, write_lock
 from .settings import TalkBankSettings
