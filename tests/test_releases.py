@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from babylogue.errors import UserError
-from babylogue.network.archive import sha256_of
+from babylogue.integrity import sha256_of
 from babylogue.network.settings import NetworkSettings
 from babylogue.suites import registry
 from babylogue.suites.ewok_release import FILE, FOLDER, REPOSITORY, SIZES, bring_ewok, filtered, words

@@ -1,16 +1,24 @@
-"""What a downloaded archive is: whether it is sound, and the figures by which it is known again."""
+"""What an archive is: whether it is sound and may be unpacked, and the figures by which it is known again."""
 
 import hashlib
+import re
+import stat
 import zipfile
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from ..integrity import sha256_of
 
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+# Far above every corpus, benchmark and model that the project knows, far below what fills a disk.
+MAX_MEMBERS = 100_000
+MAX_BYTES = 32 << 30
+_OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:")  # how an absolute path begins, on whatever system
 
 
 class BadArchive(Exception):
-    """The file is no zip that can be read to its end; the text says why."""
+    """The file is no zip that can be read to its end, or none to be trusted; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +33,33 @@ class Archive:
     """Names of the files in it, sorted."""
 
 
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def safe_members(zipped: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files of a zip that may be unpacked below a folder.
+
+    zipfile itself reads no more of a member than the size that the zip states for it.
+
+    Raises:
+        BadArchive: there are too many or they are too large together, one is a link, or one would land outside.
+    """
+    members = [member for member in zipped.infolist() if not member.is_dir()]
+    if len(members) > MAX_MEMBERS:
+        raise BadArchive(f"it has {len(members):,} members, and no more than {MAX_MEMBERS:,} are unpacked")
+    if (size := sum(member.file_size for member in members)) > MAX_BYTES:
+        raise BadArchive(f"it would unpack to {size:,} bytes, and no more than {MAX_BYTES:,} are unpacked")
+    for member in members:
+        name = member.filename
+        if _OUTSIDE.match(name) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
+            raise BadArchive(f"its member {name!r} would land outside of the folder")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise BadArchive(f"its member {name!r} is a link")
+    return members
 
 
 def inspect(path: Path) -> Archive:
     """Read a zip to the end of every member.
 
     Raises:
-        BadArchive: it is none, or a member is damaged.
+        BadArchive: it is none, a member is damaged, or it is not to be trusted.
     """
     with path.open("rb") as stream:
         # zipfile would look for a zip anywhere in the file.
@@ -43,9 +67,9 @@ def inspect(path: Path) -> Archive:
             raise BadArchive("not a zip")
     try:
         with zipfile.ZipFile(path) as zipped:
+            members = safe_members(zipped)
             if damaged := zipped.testzip():
                 raise BadArchive(f"its member {damaged!r} is damaged")
-            members = [member for member in zipped.infolist() if not member.is_dir()]
     except _UNREADABLE as error:
         raise BadArchive(f"not a zip that can be read to its end: {error}") from None
     lines = sorted(f"{member.filename} {member.file_size} {member.CRC:08x}" for member in members)

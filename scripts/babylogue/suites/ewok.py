@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import UserError
+from ..network.archive import BadArchive, safe_members
 from .base import Suite, items_frame
 from .records import read_jsonl
 from .sources import BABYLM_HOME, Source
@@ -30,8 +31,8 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         try:
             with zipfile.ZipFile(files[0]) as zipped:
-                zipped.extractall(folder, pwd=ZIP_PASSWORD)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+                zipped.extractall(folder, safe_members(zipped), pwd=ZIP_PASSWORD)
+        except (BadArchive, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             raise UserError(f"{files[0]}: not a zip that opens with BabyLM's password ({error})") from None
         return _items(sorted(Path(folder).rglob("*.jsonl")))
 

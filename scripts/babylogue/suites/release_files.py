@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from ..errors import UserError
+from ..integrity import sha256_of
 from ..logs import logger
-from ..network.archive import sha256_of
+from ..network.archive import BadArchive, safe_members
 from ..network.download import download_zip
 from ..network.settings import NetworkSettings
 
@@ -86,12 +87,14 @@ def _targets(
     zipped: zipfile.ZipFile, folders: Mapping[str, str], file: Path
 ) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
     """(member, where it belongs) of the files below `folders`, the outermost of a member's folders first."""
-    for member in zipped.infolist():
+    try:
+        members = safe_members(zipped)
+    except BadArchive as error:
+        raise UserError(f"{file} is not to be trusted: {error}") from None
+    for member in members:
         parts = PurePosixPath(member.filename).parts
-        if member.is_dir() or parts[0] == "__MACOSX":
+        if parts[0] == "__MACOSX":
             continue
-        if ".." in parts or parts[0] == "/":
-            raise UserError(f"{file}: its member {member.filename!r} would land outside of the folder")
         for start in range(len(parts)):
             for own, target in folders.items():
                 inner = PurePosixPath(own).parts

