@@ -14,8 +14,16 @@ SCORE_FILES = [
     f"{RESULTS}/scores/{run}/seed{seed}/{checkpoint}/{suite}.json" for run, seed, checkpoint, suite in SCORES
 ]
 REPORTED = sorted({suite for *_, suite in SCORES})
-TEMPLATES = sorted(map(str, Path(workflow.basedir, "scripts/babylogue/report/templates").glob("[a-z]*")))
+# Relative, so that a project that is moved as a whole is up to date.
+TEMPLATES = sorted(map(os.path.relpath, Path(workflow.basedir, "scripts/babylogue/report/templates").glob("[a-z]*")))
+REPORTED_AT = CONFIG.reported()
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
+
+
+localrules:
+    scores_table,
+    suite_sources,
+    report,
 
 
 def suite_descriptions(wildcards):
@@ -79,7 +87,7 @@ rule report:
     params:
         code=code("report.py"),
         models=[
-            {"run": run, "checkpoint": CONFIG.reported()[run], **row.model_dump(include=SHOWN)}
+            {"run": run, "checkpoint": REPORTED_AT[run], **row.model_dump(include=SHOWN)}
             for run, row in CONFIG.models.items()
         ],
         suites=suite_descriptions,

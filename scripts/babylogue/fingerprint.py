@@ -11,29 +11,36 @@ from pathlib import Path
 
 _LIBRARY = Path(__file__).parent
 _PACKAGE = _LIBRARY.name
+# What these say to the person at the keyboard is in no result, so that better words rerun nothing.
+_SAYING = tuple(_LIBRARY / name for name in ("errors.py", "logs.py", "mishaps.py"))
 
 
+@cache
 def fingerprint(script: Path, *modules: str) -> str:
     """Digest of a script, of further modules by dotted name, and of every library module that they import.
 
-    Imports inside functions count; comments, docstrings and layout do not.
+    Imports inside functions count; comments, docstrings, layout and the modules that only say something do not.
     """
-    found: dict[Path, str] = {}
+    lines = sorted(f"{path.name} {_read(path)[0]}" for path in files(script, *modules))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def files(script: Path, *modules: str) -> set[Path]:
+    """A script, further modules by dotted name, and every library module that they import, over whatever way."""
+    found: set[Path] = set()
     waiting = [Path(script), *(path for module in modules for path in _module_files(module.split(".")))]
     while waiting:
         path = waiting.pop()
         if path not in found:
-            digest, imported = _read(path)
-            found[path] = digest
-            waiting.extend(imported)
-    lines = sorted(f"{path.name} {digest}" for path, digest in found.items())
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+            found.add(path)
+            waiting.extend(_read(path)[1])
+    return found
 
 
 def behaviour(*modules: str) -> str:
     """Digest of library modules by dotted name below the package, without what they import."""
-    files = {name: _LIBRARY.joinpath(*name.split(".")).with_suffix(".py") for name in sorted(modules)}
-    lines = [f"{name} {_read(file)[0]}" for name, file in files.items()]
+    named = {name: _LIBRARY.joinpath(*name.split(".")).with_suffix(".py") for name in sorted(modules)}
+    lines = [f"{name} {_read(file)[0]}" for name, file in named.items()]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -77,7 +84,7 @@ def _module_files(name: list[str]) -> list[Path]:
     for length in range(1, len(name) + 1):
         stem = _LIBRARY.joinpath(*name[1:length])
         for file in (stem / "__init__.py", stem.with_suffix(".py")):
-            if file.is_file() and file.is_relative_to(_LIBRARY):
+            if file.is_file() and file.is_relative_to(_LIBRARY) and file not in _SAYING:
                 files.append(file)
                 break
     return files

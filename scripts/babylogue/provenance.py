@@ -1,4 +1,4 @@
-"""What a model was made with: settings.yaml beside its checkpoints."""
+"""What a result was made with: versions, commit, and settings.yaml beside a model's checkpoints."""
 
 import platform
 import subprocess
@@ -31,6 +31,11 @@ def commit() -> str | None:
     return described.stdout.strip() or None
 
 
+def versions() -> dict[str, str]:
+    """Package -> version, of those that results depend on."""
+    return {name: metadata.version(name) for name in PACKAGES}
+
+
 def write_settings(path: str, *, run: str, seed: int, method: str, settings: Settings, **others: Any) -> None:
     """Write the resolved settings, the seed, the commit and the versions of what made a model."""
     content = {
@@ -41,6 +46,6 @@ def write_settings(path: str, *, run: str, seed: int, method: str, settings: Set
         "settings": settings.model_dump(),
         "commit": commit(),
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "packages": versions(),
     }
     Path(path).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))

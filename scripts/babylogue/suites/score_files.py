@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..logs import logger
+from ..provenance import versions
 
 
 def head_of(wildcards) -> dict:
@@ -14,9 +15,9 @@ def head_of(wildcards) -> dict:
 
 
 def write_score(output, head: dict, item_scores: pd.DataFrame, rows: list[dict]) -> None:
-    """Write `rows` under `head` (run, seed, checkpoint, suite) to `output.rows`, items to `output.item_scores`."""
+    """Write items to `output.item_scores`, `rows` under `head` (see head_of) with versions to `output.rows`."""
     item_scores.to_parquet(output.item_scores)
-    Path(output.rows).write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n")
+    Path(output.rows).write_text(json.dumps({**head, "rows": rows, "packages": versions()}, indent=1) + "\n")
     for row in rows:
         if row["group"] == "all" and row["value"] is not None:
             logger.info("%s %.2f (n = %d)", row["metric"], row["value"], row["n"])
