@@ -48,6 +48,12 @@ rule all:
         SCORE_FILES,  # so that a score that was deleted is made again
 
 
+onstart:
+    check_results_folder()
+    check_cluster()
+    check_hub_access()
+
+
 onsuccess:
     if Path(RESULTS, "report/index.html").exists():
         print(f"Done. The report is {RESULTS}/report/index.html, its table {RESULTS}/report/scores.csv.")

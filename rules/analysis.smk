@@ -10,6 +10,12 @@ PRETRAINED = [[run, seed] for run in rows(CONFIG.models, "method", "pretrain") f
 REWARDED_SEEDS = [[run, seed] for run in REWARDED for seed in CONFIG.seeds]
 
 
+localrules:
+    rewarded_runs,
+    pair_cards,
+    trajectories,
+
+
 def suite_contrasts():
     """Suite -> the contrasts of which both sides are scored on it."""
     scored = {(run, checkpoint, suite) for run, _, checkpoint, suite in SCORES}
@@ -75,6 +81,8 @@ rule comparisons:
         f"{RESULTS}/logs/comparisons.log",
     benchmark:
         f"{RESULTS}/benchmarks/comparisons.tsv"
+    resources:
+        gpu=0,
     params:
         code=code("comparisons.py", *map(suite_module, CONTRASTS)),
         scores=COMPARED,
@@ -92,6 +100,8 @@ rule baselines:
         f"{RESULTS}/report/baselines.csv",
     log:
         f"{RESULTS}/logs/baselines.log",
+    resources:
+        gpu=0,
     params:
         code=code("baselines.py"),
         suites=list(DIALOGUE),

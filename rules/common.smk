@@ -1,8 +1,11 @@
 """What the rules share: paths, wildcards, and the helpers that look things up in the configuration."""
 
+import os
 import re
 from pathlib import Path
 
+from babylogue.cluster import require_no_jobs_left
+from babylogue.errors import UserError
 from babylogue.fingerprint import fingerprint
 from babylogue.suites.registry import NAMES as SUITES
 from babylogue.suites.registry import load as load_suite
@@ -44,6 +47,15 @@ def settings_of(row, *without):
     return row.model_dump(exclude=set(without))
 
 
+def by_attempt(amount):
+    """A resource of which each further attempt asks for as much again: clusters end a job that takes more."""
+
+    def asked(wildcards, attempt):
+        return amount * attempt
+
+    return asked
+
+
 REWARDED = rows(CONFIG.models, "method", "ppo", "grpo", "rloo")  # tuned on a reward of their own replies
 
 
@@ -62,3 +74,19 @@ def model_file(run, name):
 def checkpoint_folders(run):
     """checkpoint -> its folder, for every checkpoint that the run publishes."""
     return {name: directory(model_file(run, name)) for name in CONFIG.models[run].checkpoint_names()}
+
+
+def check_results_folder():
+    """The run stops, before any job, where nothing can be written."""
+    folder = next(path for path in [Path(RESULTS), *Path(RESULTS).absolute().parents] if path.exists())
+    if not os.access(folder, os.W_OK):
+        sys.exit(f"results: {folder} cannot be written to; make it writable, or name another folder in `results`")
+
+
+def check_cluster():
+    """The run stops where jobs of an earlier one, whose head process is gone, still write here."""
+    try:
+        if workflow.executor_plugin.name == "slurm":
+            require_no_jobs_left(Path.cwd())
+    except UserError as error:
+        sys.exit(f"slurm: {error}")

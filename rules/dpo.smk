@@ -21,7 +21,7 @@ for run, row in rows(CONFIG.models, "method", "dpo").items():
         benchmark:
             f"{RESULTS}/benchmarks/models/{run}/seed{{seed}}.tsv"
         resources:
-            mem_mb=6000,
+            mem_mb=by_attempt(6000),
             runtime=360,
         params:
             code=code("dpo.py"),

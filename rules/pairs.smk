@@ -14,6 +14,8 @@ GIVEN = rows(CONFIG.pairs, "kind", "given")
 
 
 localrules:
+    synthetic_pairs,
+    mixed_pairs,
     given_pairs,
 
 
@@ -70,7 +72,8 @@ rule natural_pairs:
     wildcard_constraints:
         pairs=one_of(NATURAL),
     resources:
-        mem_mb=4000,
+        gpu=0,
+        mem_mb=by_attempt(4000),
     params:
         code=code("natural_pairs.py"),
         settings=pairs_settings,
@@ -110,7 +113,8 @@ rule syntax_pairs:
     wildcard_constraints:
         pairs=one_of(SYNTAX),
     resources:
-        mem_mb=4000,
+        gpu=0,
+        mem_mb=by_attempt(4000),
     params:
         code=code("syntax_pairs.py"),
         settings=pairs_settings,
@@ -170,7 +174,8 @@ rule pair_card:
     benchmark:
         f"{RESULTS}/benchmarks/pair_cards/{{pairs}}.tsv"
     resources:
-        mem_mb=2000,
+        gpu=0,
+        mem_mb=by_attempt(2000),
     params:
         code=code("pair_card.py"),
         settings=pairs_settings,

@@ -22,7 +22,7 @@ for run, row in rows(CONFIG.models, "method", "pretrain").items():
         benchmark:
             f"{RESULTS}/benchmarks/models/{run}/seed{{seed}}.tsv"
         resources:
-            mem_mb=6000,
+            mem_mb=by_attempt(6000),
             runtime=720,
         params:
             code=code("pretrain.py"),

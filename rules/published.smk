@@ -4,7 +4,6 @@ Needs: the package index, the Hub, or a folder, as the configuration says.
 Makes: published/{published}/, a Hugging Face model folder. Comes first, and asks the Hub for access before that.
 """
 
-from babylogue.errors import UserError
 from babylogue.teacher.published import check_access
 
 FETCHED = {name: row for name, row in CONFIG.published.items() if not row.remote}
@@ -38,7 +37,7 @@ rule published:
         published=one_of(FETCHED),
     priority: 100
     resources:
-        mem_mb=4000,
+        mem_mb=by_attempt(4000),
     params:
         code=code("published.py"),
         settings=published_settings,
@@ -46,11 +45,10 @@ rule published:
         "../scripts/published.py"
 
 
-onstart:
+def check_hub_access():
+    """Ask the Hub for every model of it that will be fetched; the run stops where it refuses."""
     asked = {
-        FETCHED[job.wildcards.published].hub
-        for job in workflow.dag.needrun_jobs()
-        if job.rule.name == "published"
+        FETCHED[job.wildcards.published].hub for job in workflow.dag.needrun_jobs() if job.rule.name == "published"
     }
     try:
         check_access(sorted(asked - {None}))

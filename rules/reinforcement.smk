@@ -82,7 +82,7 @@ for run, row in rows(CONFIG.models, "method", "ppo").items():
         benchmark:
             f"{RESULTS}/benchmarks/models/{run}/seed{{seed}}.tsv"
         resources:
-            mem_mb=8000,
+            mem_mb=by_attempt(8000),
             runtime=720,
         params:
             **rewarded_params(run, row),
@@ -105,7 +105,7 @@ for run, row in rows(CONFIG.models, "method", "grpo", "rloo").items():
         benchmark:
             f"{RESULTS}/benchmarks/models/{run}/seed{{seed}}.tsv"
         resources:
-            mem_mb=8000,
+            mem_mb=by_attempt(8000),
             runtime=720,
         params:
             **rewarded_params(run, row),

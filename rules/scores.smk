@@ -48,9 +48,11 @@ rule score:
         f"{RESULTS}/benchmarks/scores/{{run}}/seed{{seed}}/{{checkpoint}}/{{suite}}.tsv"
     wildcard_constraints:
         suite=one_of(set(SUITES) - set(COMBINATIONS)),
+    group:
+        "scores"
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=by_attempt(3000),
+        runtime=by_attempt(20),
     params:
         code=suite_code("score.py"),
         module=module_of_suite,
@@ -71,6 +73,10 @@ rule combined_score:
         f"{RESULTS}/benchmarks/scores/{{run}}/seed{{seed}}/{{checkpoint}}/{{suite}}.tsv"
     wildcard_constraints:
         suite=one_of(COMBINATIONS),
+    group:
+        "scores"
+    resources:
+        gpu=0,
     params:
         code=suite_code("combined_score.py"),
         module=module_of_suite,

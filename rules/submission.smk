@@ -71,6 +71,10 @@ def submission_lacks(wildcards):
     return lines + ([f"the track strict-small wants the checkpoints {', '.join(steps)} too"] if steps else [])
 
 
+localrules:
+    submission,
+
+
 rule submission:
     input:
         unpack(submission_inputs),
@@ -81,7 +85,7 @@ rule submission:
     benchmark:
         f"{RESULTS}/benchmarks/submission/{{run}}/seed{{seed}}.tsv"
     resources:
-        mem_mb=3000,
+        mem_mb=by_attempt(3000),
     params:
         code=code("submission.py"),
         model=submitted_name,

@@ -4,7 +4,6 @@ Needs: the benchmark's files from the mirror folder or its home, or the project'
 Makes: suites/{suite}.parquet, and {suite}.json, what it was read from; releases/{release}/, what was downloaded.
 """
 
-import os
 from functools import cache
 
 from snakemake.logging import logger
@@ -22,6 +21,7 @@ if workflow.is_main_process:
 
 localrules:
     release,
+    suite,
 
 
 @cache

@@ -14,6 +14,10 @@ if SERVER:
         replies,
 
 
+localrules:
+    rollout_prompts,
+
+
 def prompts_file(wildcards):
     """The prompts that are answered: those of PPO, or of a natural pair set."""
     if wildcards.prompts == ROLLOUTS:
@@ -44,7 +48,7 @@ rule rollout_prompts:
     benchmark:
         f"{RESULTS}/benchmarks/rollout_prompts.tsv"
     resources:
-        mem_mb=4000,
+        mem_mb=by_attempt(4000),
     params:
         code=code("rollout_prompts.py"),
         prompts=CONFIG.teacher.rollouts.prompts,
@@ -65,7 +69,7 @@ rule replies:
     wildcard_constraints:
         prompts=one_of([ROLLOUTS, *CONFIG.pairs]),
     resources:
-        mem_mb=6000,
+        mem_mb=by_attempt(6000),
         runtime=240,
     params:
         code=code("replies.py"),

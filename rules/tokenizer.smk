@@ -36,7 +36,8 @@ rule tokenizer:
     benchmark:
         f"{RESULTS}/benchmarks/tokenizer.tsv"
     resources:
-        mem_mb=4000,
+        gpu=0,
+        mem_mb=by_attempt(4000),
     params:
         code=code("tokenizer.py"),
         settings=settings_of(CONFIG.tokenizer),
@@ -57,7 +58,8 @@ rule tokens:
     wildcard_constraints:
         text=one_of(TEXTS),
     resources:
-        mem_mb=1000,
+        gpu=0,
+        mem_mb=by_attempt(1000),
     params:
         code=code("tokens.py"),
         form=text_form,

@@ -16,8 +16,11 @@ FOLDERS = {
 
 
 localrules:
+    toy_transcripts,
     talkbank,
     childes_db,
+    split,
+    corpus_statistics,
 
 
 def transcript_files(wildcards):
@@ -101,7 +104,8 @@ rule utterances:
         collection=one_of(FOLDERS),
     threads: 2
     resources:
-        mem_mb=3000,
+        gpu=0,
+        mem_mb=by_attempt(3000),
         runtime=60,
     params:
         code=code("utterances.py"),
@@ -122,7 +126,7 @@ rule split:
     benchmark:
         f"{RESULTS}/benchmarks/split.tsv"
     resources:
-        mem_mb=2000,
+        mem_mb=by_attempt(2000),
     params:
         code=code("split.py"),
         settings=settings_of(CONFIG.split),
@@ -142,7 +146,8 @@ rule triplets:
     benchmark:
         f"{RESULTS}/benchmarks/triplets.tsv"
     resources:
-        mem_mb=2000,
+        gpu=0,
+        mem_mb=by_attempt(2000),
         runtime=60,
     params:
         code=code("triplets.py"),
@@ -163,7 +168,8 @@ rule adult_triplets:
     benchmark:
         f"{RESULTS}/benchmarks/adult_triplets.tsv"
     resources:
-        mem_mb=2000,
+        gpu=0,
+        mem_mb=by_attempt(2000),
     params:
         code=code("adult_triplets.py"),
         settings=settings_of(CONFIG.triplets, "pretrain_words", "min_age_months", "max_age_months"),
@@ -185,7 +191,7 @@ rule corpus_statistics:
     benchmark:
         f"{RESULTS}/benchmarks/corpus_statistics.tsv"
     resources:
-        mem_mb=2000,
+        mem_mb=by_attempt(2000),
     params:
         code=code("corpus_statistics.py"),
     script:
