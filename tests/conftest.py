@@ -5,13 +5,23 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from small_workflow import OVERLAY, cut_small
+
 PROJECT = Path(__file__).parents[1]
-COPIED = ("Snakefile", "config.yaml", "presets", "profiles", "rules", "scripts")
+COPIED = ("Snakefile", "config.yaml", "presets", "profiles", "rules", "scripts", "slurm")
+# What must never be found in a file or among the arguments of a process.
+SECRETS = {
+    "HF_TOKEN": "hf_canary4f1e",
+    "OPENAI_API_KEY": "sk-canary77b0",
+    "TALKBANK_EMAIL": "canary2d9a@example.org",
+    "TALKBANK_PASSWORD": "canary-password-c3",
+    "REDIVIS_API_TOKEN": "canary-redivis-5e",
+}
 
 
 @dataclass
@@ -19,6 +29,7 @@ class Workflow:
     """A copy of the project, with its own library, that Snakemake can be run in."""
 
     folder: Path
+    environment: dict[str, str] = field(default_factory=dict)  # beside what the tests have
 
     def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run snakemake in the copy; stdout and stderr together in `.stdout`."""
@@ -30,6 +41,7 @@ class Workflow:
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start snakemake in the copy, stderr into stdout."""
         environment = os.environ | {"PYTHONPATH": str(self.folder / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= self.environment
         return subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
@@ -95,6 +107,21 @@ def finished(tmp_path_factory) -> Workflow:
     done = workflow.snakemake("--cores", "all")
     assert "Done. The report is results/report/index.html" in done.stdout
     return workflow
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory) -> Workflow:
+    """A copy in which the small workflow has been run to its end. Not to be changed."""
+    workflow = cut_small(copy_project(tmp_path_factory.mktemp("small")))
+    workflow.environment = SECRETS
+    workflow.snakemake("--cores", "all", *OVERLAY)
+    return workflow
+
+
+def copy_of(workflow: Workflow, folder: Path) -> Workflow:
+    """A copy with all that has been made in it, as old as it was."""
+    shutil.copytree(workflow.folder, folder, symlinks=True, dirs_exist_ok=True)
+    return Workflow(folder, workflow.environment)
 
 
 @pytest.fixture
