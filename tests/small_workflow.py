@@ -60,13 +60,13 @@ def cut_small(workflow):
 
 
 def made_in(workflow) -> dict[str, bytes]:
-    """What a run has made: file -> content, without what tells the time."""
+    """What a run has made: file -> content, without what tells the time and the teacher's cache, named by it."""
     results = workflow.folder / "results"
     files = {str(path.relative_to(results)): path for path in sorted(results.rglob("*")) if path.is_file()}
     return {
         name: _timeless(path)
         for name, path in files.items()
-        if not name.startswith(("logs/", "benchmarks/", "published/"))
+        if not name.startswith(("logs/", "benchmarks/", "published/", "teacher/cache/"))
     }
 
 

@@ -66,7 +66,7 @@ def test_a_damaged_input_is_named(name, content, tmp_path):
     (tmp_path / "inputs/sound.json").write_text("{}")
     with pytest.raises(SystemExit), job_log(tmp_path / "job.log", "job", [str(tmp_path / "inputs")]):
         raise ValueError("what a reader says")
-    assert f"{file} is damaged (" in (tmp_path / "job.log").read_text()
+    assert f"{tmp_path / 'inputs'} is damaged ({name}: " in (tmp_path / "job.log").read_text()
     assert "delete it and run the same command again" in (tmp_path / "job.log").read_text()
 
 

@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from babylogue import fingerprint
+from babylogue.transcripts.toy.corpora import write_toy_transcripts
+from babylogue.transcripts.toy.settings import ToySettings
 from conftest import PROJECT, copy_of, copy_project
 from small_workflow import OVERLAY
 
@@ -217,20 +219,13 @@ def test_no_change_reruns_nothing(small):
 
 def test_a_transcript_that_changes_is_read_again(tmp_path):
     workflow = copy_project(tmp_path)
-
-    def write(child, reply):
-        participants = "@Participants:\tCHI Child, MOT Mother"
-        talk = ["*MOT:\tlook a big dog there .", f"*CHI:\t{reply} ."] * 5
-        lines = ["@UTF8", "@Begin", "@Languages:\teng", participants, *talk, "@End", ""]
-        workflow.write(f"data/Brown/{child}/one.cha", "\n".join(lines))
-
-    for number in range(12):
-        write(f"child{number}", f"dog number {number}")
+    write_toy_transcripts(tmp_path / "data", ToySettings(words=3000, children=12, transcripts_per_child=1))
     workflow.write("local.yaml", yaml.safe_dump({"transcripts": {"source": "local", "path": "data"}}))
     command = ("--configfile", "local.yaml", "--", "results/corpus/split.parquet")
     workflow.snakemake("--cores", "1", *command)
     assert workflow.planned(*command) == {}
-    write("child3", "cat number three")
+    file = next((tmp_path / "data").rglob("*.cha"))
+    file.write_text(file.read_text().replace("*CHI:\t", "*CHI:\twell ", 1))
     assert set(workflow.planned(*command)) == {"utterances", "split"}
 
 

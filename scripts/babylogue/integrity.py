@@ -38,7 +38,7 @@ def check_weights(folder: Path) -> None:
 
 
 def damaged(paths: Iterable[str | Path]) -> str | None:
-    """The first file among `paths` and in folders among them that is damaged, and why; None: all can be read."""
+    """The first of `paths`, files and folders, that is damaged, and why; None: all can be read."""
     for path in map(Path, paths):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if (look := _LOOKS.get(file.suffix)) and file.is_file():
@@ -46,7 +46,8 @@ def damaged(paths: Iterable[str | Path]) -> str | None:
                     look(file)
                 except Exception as error:  # each reader has errors of its own
                     reason = (str(error).splitlines() or [type(error).__name__])[0]
-                    return f"{file} is damaged ({reason})"
+                    inside = f"{file.relative_to(path)}: " if path.is_dir() else ""
+                    return f"{path} is damaged ({inside}{reason})"
     return None
 
 
