@@ -31,11 +31,11 @@ def suite_contrasts():
 
 
 CONTRASTS = suite_contrasts()
-COMPARED = [
-    score
-    for score in SCORES
-    if any((score[0], score[2]) in (contrast[:2], contrast[2:]) for contrast in CONTRASTS.get(score[3], ()))
-]
+SIDES = {
+    suite: {side for contrast in contrasts for side in (contrast[:2], contrast[2:])}
+    for suite, contrasts in CONTRASTS.items()
+}
+COMPARED = [score for score in SCORES if (score[0], score[2]) in SIDES.get(score[3], ())]
 
 
 def tuning_pairs(suite):

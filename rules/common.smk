@@ -1,5 +1,6 @@
 """What the rules share: paths, wildcards, and the helpers that look things up in the configuration."""
 
+import gc
 import os
 import re
 from pathlib import Path
@@ -12,6 +13,8 @@ from babylogue.suites.registry import load as load_suite
 from babylogue.suites.registry import module as suite_module
 from babylogue.suites.registry import parts as suite_parts
 from babylogue.transcripts.settings import PARTS
+
+gc.set_threshold(100_000, 50, 50)  # a large DAG lives to the end; to look it through for garbage takes long
 
 RESULTS = CONFIG.results
 MODELS = f"{RESULTS}/models/{{run}}/seed{{seed}}"

@@ -15,7 +15,9 @@ SCORE_FILES = [
 ]
 REPORTED = sorted({suite for *_, suite in SCORES})
 # Relative, so that a project that is moved as a whole is up to date.
-TEMPLATES = sorted(map(os.path.relpath, Path(workflow.basedir, "scripts/babylogue/report/templates").glob("[a-z]*")))
+TEMPLATES = sorted(
+    map(os.path.relpath, Path(workflow.basedir, "scripts/babylogue/report/templates").glob("[a-z]*"))
+)
 REPORTED_AT = CONFIG.reported()
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 

@@ -48,11 +48,9 @@ rule score:
         f"{RESULTS}/benchmarks/scores/{{run}}/seed{{seed}}/{{checkpoint}}/{{suite}}.tsv"
     wildcard_constraints:
         suite=one_of(set(SUITES) - set(COMBINATIONS)),
-    group:
-        "scores"
     resources:
         mem_mb=by_attempt(3000),
-        runtime=by_attempt(20),
+        runtime=30,
     params:
         code=suite_code("score.py"),
         module=module_of_suite,
@@ -73,8 +71,6 @@ rule combined_score:
         f"{RESULTS}/benchmarks/scores/{{run}}/seed{{seed}}/{{checkpoint}}/{{suite}}.tsv"
     wildcard_constraints:
         suite=one_of(COMBINATIONS),
-    group:
-        "scores"
     resources:
         gpu=0,
     params:

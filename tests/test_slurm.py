@@ -107,7 +107,7 @@ def test_a_job_gets_what_its_rule_asks_for(whole_run):
     assert asked["dpo_dpo_natural"] == ("6000M", "06:00:00", "1")
     assert asked["ppo_ppo_bleu"] == ("8000M", "12:00:00", "1")
     # Eight scores one after another on the one GPU of their submission.
-    assert asked["scores_score"] == ("3000M", "02:40:00", "1")
+    assert asked["scores_score"] == ("3000M", "04:00:00", "1")
 
 
 def test_jobs_that_can_use_a_gpu_get_one_and_see_it(whole_run, workflow):

@@ -4,10 +4,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi, ModelCard, ModelCardData
-from huggingface_hub.constants import ENDPOINT
-from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.utils import disable_progress_bars
 from pydantic import Field
 
 from .errors import UserError
@@ -49,6 +45,11 @@ def push_run(
         raise UserError(
             "HF_TOKEN: not set; make a token with write access at https://huggingface.co/settings/tokens"
         )
+    from huggingface_hub import CommitOperationAdd, HfApi, ModelCard, ModelCardData
+    from huggingface_hub.constants import ENDPOINT
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import disable_progress_bars
+
     disable_progress_bars()
     api = HfApi(ENDPOINT, token=os.environ["HF_TOKEN"])
     tags = ["babylm", "childes"]

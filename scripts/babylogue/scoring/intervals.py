@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 CONFIDENCE = 0.95
 
@@ -25,7 +24,7 @@ def wilson(credits: Sequence[float], confidence: float = CONFIDENCE) -> Estimate
     """Mean of the credits with Wilson's score interval (a tie's half credit counts as half a success)."""
     # In closed form: loading statsmodels for it would take longer than scoring a small suite.
     credits = np.asarray(credits, dtype=float)
-    n, p, z = len(credits), float(credits.mean()), float(ndtri(0.5 + confidence / 2))
+    n, p, z = len(credits), float(credits.mean()), _normal_quantile(confidence)
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     return Estimate(p, max(0.0, float(centre - half)), min(1.0, float(centre + half)), n)
@@ -48,7 +47,7 @@ def stratified_mean(
     value = float(weights @ [group.mean() for group in groups])
     adjusted = (np.array([group.sum() for group in groups]) + 2) / (sizes + 4)
     error = float(np.sqrt(weights**2 @ (adjusted * (1 - adjusted) / (sizes + 4))))
-    half = ndtri(0.5 + confidence / 2) * error
+    half = _normal_quantile(confidence) * error
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), int(sizes.sum()))
 
 
@@ -56,7 +55,7 @@ def mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     """Mean with its normal interval; NaN ends for fewer than two values."""
     values = np.asarray(values, dtype=float)
     error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-    half = float(ndtri(0.5 + confidence / 2) * error)
+    half = float(_normal_quantile(confidence) * error)
     return Estimate(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half, len(values))
 
 
@@ -70,7 +69,7 @@ def correlation(r: float, n: int, *, ranks: bool = False, confidence: float = CO
     if abs(r) >= 1:
         return Estimate(float(r), float(r), float(r), n)
     variance = (1 + r**2 / 2) / (n - 3) if ranks else 1 / (n - 3)
-    half = ndtri(0.5 + confidence / 2) * np.sqrt(variance)
+    half = _normal_quantile(confidence) * np.sqrt(variance)
     z = np.arctanh(r)
     return Estimate(float(r), float(np.tanh(z - half)), float(np.tanh(z + half)), n)
 
@@ -79,3 +78,10 @@ def percentiles(samples: Sequence[float], confidence: float = CONFIDENCE) -> tup
     """The two ends of a bootstrap percentile interval."""
     low, high = np.quantile(np.asarray(samples), [0.5 - confidence / 2, 0.5 + confidence / 2])
     return float(low), float(high)
+
+
+def _normal_quantile(confidence: float) -> float:
+    """How many standard errors a two-sided interval reaches to each side."""
+    from scipy.special import ndtri  # here, since every start of the workflow imports this module
+
+    return float(ndtri(0.5 + confidence / 2))
