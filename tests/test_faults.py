@@ -360,11 +360,15 @@ def test_a_missing_optional_package_is_named(module, project, tmp_path):
 def test_no_stage_takes_more_memory_than_its_rule_asks_for(finished):
     """The whole default run, the largest resident size of each job against `mem_mb`, which clusters enforce."""
     default = yaml.safe_load(finished.read("slurm/config.yaml"))["default-resources"]["mem_mb"]
-    asked = {}
-    for job in finished.snakemake("--dry-run", "--forceall").stdout.split("\n\n"):
-        if benchmark := re.search(r"benchmark: (\S+)", job):
-            memory = re.search(r"mem_mb=(\d+)", job)
-            asked[benchmark[1]] = int(memory[1]) if memory else default
+    asked, benchmark = {}, None
+    for line in finished.snakemake("--dry-run", "--forceall").stdout.splitlines():
+        words = line.split()
+        if words[:1] == ["benchmark:"]:
+            benchmark = words[1]
+        elif words[:1] == ["resources:"] and benchmark:
+            memory = re.search(r"mem_mb=(\d+)", line)
+            asked[benchmark] = int(memory[1]) if memory else default
+            benchmark = None
     assert len(asked) > 60
     over = {}
     for file, mb in asked.items():

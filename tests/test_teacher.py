@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import socket
 import threading
 import zipfile
 
@@ -181,6 +182,17 @@ def test_a_hub_that_does_not_answer_stops_nothing(hub, monkeypatch, caplog):
 
 
 GATED = "results=gated", "published={writer: {hub: some/gated}}", "teacher={writer: writer}"
+
+
+def test_a_hub_that_is_silent_is_given_up(hub, monkeypatch, caplog, tmp_path):
+    """It takes the connection and says nothing."""
+    monkeypatch.setattr("babylogue.network.bounded_hub.TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        check_access(["some/gated"])
+        assert "some/gated: the Hub does not answer" in caplog.text
+        with pytest.raises(UserError, match="cannot download some/gated from the Hugging Face Hub"):
+            fetch(PublishedModel(hub="some/gated"), tmp_path / "model")
 
 
 def test_a_run_that_needs_a_gated_model_ends_before_any_job(hub, project):

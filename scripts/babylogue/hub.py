@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .errors import UserError
 from .logs import logger
+from .network.bounded_hub import bound_hub
 from .settings import Settings
 
 MAIN = "final"
@@ -51,6 +52,7 @@ def push_run(
     from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
+    bound_hub()
     api = HfApi(ENDPOINT, token=os.environ["HF_TOKEN"])
     tags = ["babylm", "childes"]
     head = ModelCardData(library_name="transformers", language="en", license=settings.license, tags=tags)

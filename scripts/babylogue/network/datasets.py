@@ -5,6 +5,7 @@ import tempfile
 import pandas as pd
 
 from ..errors import UserError
+from .bounded_hub import bound_hub
 
 
 def load_table(name: str, what: str, *arguments, **options) -> pd.DataFrame:
@@ -19,6 +20,7 @@ def load_table(name: str, what: str, *arguments, **options) -> pd.DataFrame:
     import datasets  # slow to load; the configuration imports settings beside those who use this
 
     datasets.disable_progress_bars()
+    bound_hub()
     with tempfile.TemporaryDirectory() as cache:
         try:
             return datasets.load_dataset(*arguments, **options, cache_dir=cache).to_pandas()

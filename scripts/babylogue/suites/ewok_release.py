@@ -23,6 +23,7 @@ from huggingface_hub.utils import disable_progress_bars
 from ..errors import UserError
 from ..integrity import sha256_of
 from ..logs import logger
+from ..network.bounded_hub import bound_hub
 from ..network.download import download_text
 from ..network.settings import NetworkSettings
 from .release_files import LEAVE_OUT, publish
@@ -106,6 +107,7 @@ def _download() -> Path:
     if not os.environ.get(TOKEN):
         raise UserError(f"{TOKEN}: not set; EWoK is given out to those who accept its terms at {_home()}")
     disable_progress_bars()
+    bound_hub()
     try:
         path = hf_hub_download(
             REPOSITORY,

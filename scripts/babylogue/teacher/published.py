@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..logs import logger
+from ..network import bounded_hub
 from ..network.archive import BadArchive, safe_members
 from .settings import PublishedModel
 
@@ -57,6 +58,7 @@ def check_access(repositories: Iterable[str]) -> None:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
+    bounded_hub.bound_hub()
     for repository in repositories:
         try:
             HfApi().auth_check(repository)
@@ -162,8 +164,9 @@ def _from_hub(source: PublishedModel, scratch: Path, staging: Path) -> dict:
 
     page = _page(source.hub)
     logger.info("downloading %s", page)
+    bounded_hub.bound_hub()
     try:
-        commit = HfApi().model_info(source.hub, revision=source.revision).sha
+        commit = HfApi().model_info(source.hub, revision=source.revision, timeout=bounded_hub.TIMEOUT_S).sha
         snapshot_download(
             source.hub,
             revision=commit,
