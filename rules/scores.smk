@@ -51,6 +51,7 @@ rule score:
     resources:
         mem_mb=by_attempt(3000),
         runtime=30,
+        scores_at_once=1,  # of a group, where the profile says how many
     params:
         code=suite_code("score.py"),
         module=module_of_suite,
@@ -73,6 +74,7 @@ rule combined_score:
         suite=one_of(COMBINATIONS),
     resources:
         gpu=0,
+        scores_at_once=1,
     params:
         code=suite_code("combined_score.py"),
         module=module_of_suite,

@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..logs import logger
 from ..model.checkpoints import save_model
 from ..model.state import content_digest
 from .prompts import fitting_prompts, hold_out
@@ -94,6 +95,7 @@ def write_result(
     known = first_references(pd.read_parquet(references)) if references else {}
     held_against = result.samples["prompt"].map(known).astype("string")
     result.samples.assign(reference=held_against).to_parquet(files["samples"])
+    logger.info("ended after step %d, best is step %d", result.log["step"].iloc[-1], result.best_step)
 
 
 def told(result: PPOResult) -> dict[str, Any]:
