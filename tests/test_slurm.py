@@ -55,6 +55,8 @@ def workflow(cluster, tmp_path_factory):
         "  gpu: 0": "  gpu: 1",
         "# set-resources:": "set-resources:",
         "#   pretrain_base: {gpu: 4, runtime: 2880}": "  pretrain_base: {gpu: 2, runtime: 2880}",
+        "# set-threads:": "set-threads:",
+        "#   pretrain_base: 4": "  pretrain_base: 2",
     }.items():
         assert profile.count(shipped) == 1
         profile = profile.replace(shipped, filled_in)
