@@ -16,7 +16,7 @@ SCORE_FILES = [
 REPORTED = sorted({suite for *_, suite in SCORES})
 # Relative, so that a project that is moved as a whole is up to date.
 TEMPLATES = sorted(
-    map(os.path.relpath, Path(workflow.basedir, "scripts/babylogue/report/templates").glob("[a-z]*"))
+    map(os.path.relpath, Path(workflow.basedir, "scripts/babylogue/report/templates").rglob("[a-z]*.*"))
 )
 REPORTED_AT = CONFIG.reported()
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}

@@ -1,0 +1,41 @@
+"""`babylogue COMMAND`: what one does with models and results beside the workflow.
+
+A command is a module of this package with HELP, a line; EXAMPLES; `add_arguments(parser)`; and `run(arguments)`,
+which returns the exit status. It is imported only when it is asked for, since torch takes seconds.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..errors import UserError
+
+COMMANDS: tuple[str, ...] = ()
+FAILED = 1  # a user's mistake in a file or name; argparse ends with 2 where the arguments are wrong
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, FAILED, INTERRUPTED or what the command says."""
+    parser = argparse.ArgumentParser("babylogue", description="Work with the models and results of Babylogue.")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        command = import_module(f".{name}", __package__)
+        own = subparsers.add_parser(
+            name,
+            help=command.HELP,
+            description=command.HELP,
+            epilog=command.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(own)
+        own.set_defaults(run=command.run)
+    parsed = parser.parse_args(arguments)
+    try:
+        return parsed.run(parsed)
+    except UserError as error:
+        print(f"babylogue: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED

@@ -1,0 +1,54 @@
+"""The model that a command line names: a folder, or a run of the workflow's results."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from ..errors import UserError
+
+_RUN = re.compile(r"(?P<run>[^/]+)(?:/seed(?P<seed>\d+))?(?:/(?P<checkpoint>[^/]+))?")
+MODEL_HELP = "a model folder, or a run of the results: RUN, RUN/CHECKPOINT or RUN/seedN/CHECKPOINT"
+
+
+def find_model(name: str, results: Path) -> Path:
+    """The model folder that `name` means.
+
+    A folder with a config.json is itself. Else `name` is a run of `results`, as dpo_natural, dpo_natural/final or
+    dpo_natural/seed1/best; without a seed the lowest that was trained, without a checkpoint `best` of
+    a tuned run, `final` of a pre-trained one.
+
+    Raises:
+        UserError: there is none; it says which there are.
+    """
+    if (Path(name) / "config.json").is_file():
+        return Path(name)
+    parts = _RUN.fullmatch(name)
+    run = results / "models" / parts["run"] if parts else None
+    if not run or not run.is_dir():
+        there = _names(results / "models")
+        known = f"runs in {results}: {there}" if there else f"{results} has no models; make them with snakemake"
+        raise UserError(f"{name}: neither a model folder nor a run; {known}")
+    seeds = sorted(int(path.name[4:]) for path in run.glob("seed*") if path.name[4:].isdigit())
+    seed = int(parts["seed"]) if parts["seed"] else next(iter(seeds), 0)
+    folder = run / f"seed{seed}"
+    checkpoint = parts["checkpoint"] or _kept(folder)
+    if not (folder / checkpoint / "config.json").is_file():
+        there = ", ".join(sorted(file.parent.name for file in folder.glob("*/config.json")))
+        raise UserError(
+            f"{name}: {folder / checkpoint} is not there; checkpoints of seed {seed}: {there or 'none'}"
+        )
+    return folder / checkpoint
+
+
+def _names(folder: Path) -> str:
+    return ", ".join(sorted(path.name for path in folder.glob("*") if path.is_dir()))
+
+
+def _kept(folder: Path) -> str:
+    """`final` of a pre-trained run, `best` of a tuned one."""
+    try:
+        method = yaml.safe_load((folder / "settings.yaml").read_text())["method"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return "final"
+    return "final" if method == "pretrain" else "best"
