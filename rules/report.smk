@@ -2,7 +2,7 @@
 
 Needs: every score that the configuration asks for, what analysis.smk makes, the logs of the models, the corpus
 statistics.
-Makes: report/scores.csv, sources.csv, missing.csv, index.html.
+Makes: report/scores.csv, sources.csv, missing.csv, stages.csv, index.html.
 """
 
 from dataclasses import asdict
@@ -81,13 +81,16 @@ rule report:
         correlations=f"{RESULTS}/report/reward_correlations.csv",
         statistics=f"{RESULTS}/corpus/statistics.json",
         logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
+        settings=[model_file(run, "settings.yaml").format(seed=CONFIG.seeds[0]) for run in CONFIG.models],
         templates=TEMPLATES,
     output:
         page=f"{RESULTS}/report/index.html",
+        stages=f"{RESULTS}/report/stages.csv",
     log:
         f"{RESULTS}/logs/report.log",
     params:
         code=code("report.py"),
+        benchmarks=f"{RESULTS}/benchmarks",
         models=[
             {"run": run, "checkpoint": REPORTED_AT[run], **row.model_dump(include=SHOWN)}
             for run, row in CONFIG.models.items()

@@ -8,9 +8,12 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
+from babylogue.benchmarks import benchmark_table
 from babylogue.logs import job_log, logger
 from babylogue.report.page import Results, render
+from babylogue.report.run_record import stages_table
 from babylogue.report.tables import read_table
 
 
@@ -18,6 +21,8 @@ def main(job):
     models, seeds = job.params.models, job.params.seeds
     keys = product((model["run"] for model in models), seeds)
     logs = {key: pd.read_csv(path) for key, path in zip(keys, job.input.logs, strict=True)}
+    settings = zip((model["run"] for model in models), job.input.settings, strict=True)
+    stages = stages_table(benchmark_table(job.params.benchmarks))
     page = render(
         Results(
             models=models,
@@ -33,12 +38,15 @@ def main(job):
             rewarded_runs=read_table(job.input.rewarded_runs),
             correlations=read_table(job.input.correlations),
             logs=logs,
+            settings={run: yaml.safe_load(Path(path).read_text()) for run, path in settings},
+            stages=stages,
             descriptions=job.params.suites,
             sources=pd.read_csv(job.input.sources, dtype=str, keep_default_na=False),
             pair_cards=read_table(job.input.pair_cards),
             missing=pd.read_csv(job.input.missing, dtype=str, keep_default_na=False),
         )
     )
+    stages.to_csv(job.output.stages, index=False)
     Path(job.output.page).write_text(page, encoding="utf-8")
     logger.info("%s, %.0f kB", job.output.page, len(page.encode()) / 1e3)
 

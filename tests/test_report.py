@@ -13,8 +13,10 @@ from babylogue.analysis.comparisons import Contrast, comparisons_table
 from babylogue.analysis.fits import trajectory_fits
 from babylogue.analysis.rewarded_runs import CORRELATION_COLUMNS, RUN_COLUMNS
 from babylogue.analysis.trajectories import checkpoint_words, trajectories
+from babylogue.benchmarks import COLUMNS as BENCHMARK_COLUMNS
 from babylogue.report.figures import Line, line_chart
 from babylogue.report.page import Results, render
+from babylogue.report.run_record import stages_table
 from babylogue.report.summary import cells, headline
 from babylogue.report.tables import CARD_COLUMNS, COLUMNS, missing_table, read_table, scores_table, sources_table
 
@@ -194,7 +196,7 @@ class Page(HTMLParser):
             self.tables[self.caption.strip()] = [[" ".join(cell.split()) for cell in cells] for cells in self.rows]
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.text.append(data)
         if "caption" in self.open:
             self.caption += data
@@ -293,7 +295,7 @@ def test_page_has_every_score_and_says_what_is_missing():
     scores = page.scores()
     for suite, run, value in (
         ("dialogue_words", "base", "57.1 [55.1, 59.1]"),
-        ("dialogue_words", "dpo_natural", "61.9 [59.9, 63.9]"),
+        ("dialogue_words", "dpo_natural", "61.9 \N{BLACK UP-POINTING TRIANGLE} [59.9, 63.9]"),
         ("dialogue_words", "ppo_bleu", "55.4 [53.4, 57.4]"),
         ("toy_grammar", "base", "71.7 [69.7, 73.7]"),
         ("toy_grammar", "dpo_natural", "not scored"),
@@ -301,6 +303,8 @@ def test_page_has_every_score_and_says_what_is_missing():
         ("wug_adj", "dpo_natural", "undefined"),
         ("dialogue_words", "Chance", "50.0"),
         ("wug_adj", "Chance", "0.00"),
+        ("dialogue_words", "Baseline", "63.8 word_crosses reply alone 50.6"),
+        ("toy_grammar", "Baseline", ""),
     ):
         assert scores[suite, run] == value, (suite, run)
     groups = page.table("toy_grammar: accuracy of each group")
@@ -333,18 +337,69 @@ def test_page_has_every_score_and_says_what_is_missing():
     }
 
 
-def test_page_asks_the_network_for_nothing_and_has_no_script():
+def test_page_asks_the_network_for_nothing():
     text = default_page()
     page = Page(text)
-    assert "http" not in text and "//" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+    policy = next(
+        value for tag, name, value in page.attributes if (tag, name) == ("meta", "content") and "src" in value
+    )
+    assert policy.startswith("default-src 'none';") and "connect-src" not in policy and "http" not in policy
+    own = re.sub(r"<(style|script)>.*?</\1>", "", text, flags=re.DOTALL).replace("http-equiv", "")
+    assert "http" not in own and "//" not in own
     assert "@import" not in text and "url(" not in re.sub(r"url\(#[\w.-]+\)", "", text)
-    assert "<script" not in text
+    assert not [name for tag, name, _ in page.attributes if tag == "script" and name == "src"]
     links = {value for _, name, value in page.attributes if name in ("src", "href", "xlink:href")}
     assert {link for link in links if not link.startswith(("#", "data:"))} == {
         "scores.csv", "comparisons.csv", "baselines.csv", "trajectories.csv", "trajectory_fits.csv",
         "pair_cards.csv",
     }  # fmt: skip
     assert len(text.encode()) < 2_000_000
+
+
+def test_the_papers_figures_stand_beside_ours_where_they_compare():
+    def beside(page):
+        (rows,) = (rows for caption, rows in page.tables.items() if caption.startswith("The paper's figures"))
+        return {
+            (row[0].split()[0], name): cell for row in rows[1:] for name, cell in zip(rows[0], row, strict=True)
+        }
+
+    scores = table(
+        row("base", "blimp", 55.0, n=900),
+        row("base", "zorro", 60.0),
+        row("base", "zorro", 62.5, metric="accuracy_word_corrected"),
+    )
+    real = Page(page_of(scores, source="local"))
+    assert real.scores()["blimp", "base"] == "55.0 [53.0, 57.0] paper 56.0"
+    assert real.scores()["zorro", "base"] == "60.0 [58.0, 62.0]"  # the paper's is by another metric
+    assert beside(real)["zorro", "base"] == "65.50 ours 62.5 [60.5, 64.5]"
+    assert beside(real)["zorro", "simpo"] == "77.70" and beside(real)["wug_past", "simpo"] == "\N{EN DASH}"
+    toy = Page(page_of(scores))
+    assert toy.scores()["blimp", "base"] == "55.0 [53.0, 57.0]"
+    assert beside(toy)["zorro", "base"] == "65.50"
+    assert "Models of generated talk do not compare" in " ".join(toy.text)
+
+
+def test_page_says_what_made_the_models_and_what_it_took():
+    made = {"settings": {"beta": 0.1}, "commit": "c0ffee", "python": "3.12.1", "packages": {"torch": "2.13.0"}}
+    settings = {"base": made, "dpo_natural": made | {"commit": "bead", "packages": {"torch": "2.11.0"}}}
+    benchmarks = pd.DataFrame(
+        [
+            ("models", "base/seed0", 100.0, 150.0, 900.0),
+            ("models", "base/seed1", 3500.0, np.nan, 800.0),
+            ("scores", "base/seed0/final/blimp", 61.0, 60.0, np.nan),
+        ],
+        columns=BENCHMARK_COLUMNS,
+    )
+    page = Page(page_of(settings=settings, stages=stages_table(benchmarks)))
+    assert page.table("What the jobs of each stage took") == {
+        "Stage": ["Jobs", "Wall time", "Processor time", "Largest memory, MB"],
+        "training base": ["2", "1:00:00", "0:02:30", "900"],
+        "scores": ["1", "0:01:01", "0:01:00", "\N{EN DASH}"],
+        "All": ["3", "1:01:01", "0:03:30", ""],
+    }
+    assert page.table("Versions that the models were made with")["torch"] == ["2.13.0, 2.11.0"]
+    text = " ".join(" ".join(page.text).split())
+    assert "Commit c0ffee : base." in text and "Commit bead : dpo_natural." in text and "beta: 0.1" in text
 
 
 def test_ids_are_unique_and_links_inside_the_page_arrive():
@@ -406,6 +461,10 @@ def test_names_from_files_are_escaped():
         {evil: LOGS["base"]},
         judge=evil,
         source=evil,
+        settings={
+            evil: {"settings": {evil: evil}, "commit": evil, "python": evil, "packages": {evil: evil}},
+        },
+        stages=stages_table(pd.DataFrame([(evil, evil, 1.0, 1.0, 1.0)], columns=BENCHMARK_COLUMNS)),
         descriptions={evil: evil},
         baselines=BASELINES.assign(suite=evil, baseline=evil),
         pair_cards=CARDS.assign(pairs=evil, section=evil, quantity=evil).head(1),
@@ -415,7 +474,8 @@ def test_names_from_files_are_escaped():
         statistics=STATISTICS | {"corpora": {evil: STATISTICS["corpora"]["Invented"]}, "parts": {evil: PART}},
     )
     Page(text)
-    assert "<script" not in text
+    assert text.count("<script") == default_page().count("<script")
+    assert "alert(1)" not in re.sub(r"&lt;script&gt;alert\(1\)&lt;/", "", text)
     assert text.count("&lt;script&gt;") > 15
     assert "<b>" not in line_chart("a", [Line('"--><b>', [1, 2], [1, 2])], x_label="<b>", y_label="", alt="<b>")
 

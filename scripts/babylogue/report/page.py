@@ -1,4 +1,7 @@
-"""The report as one self-contained HTML page: what was run, the tables, the curves. No script, no request."""
+"""The report as one self-contained HTML page: what was run, the tables, the curves. No network is asked.
+
+Its scripts only make it pleasant: without them, and on paper, everything can be read.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..analysis.rewarded_runs import CORRELATION_COLUMNS, RUN_COLUMNS
+from .beside_paper import beside_paper
 from .charts import (
     DPO_COLUMNS,
     DPO_PARTS,
@@ -21,11 +25,14 @@ from .charts import (
     pretrain_charts,
     reinforcement_charts,
 )
-from .summary import Cell, cells, chance, decimals, headline, pool, unit
+from .run_record import STAGE_COLUMNS, run_record
+from .scores_section import SuiteTable, suite_table
+from .summary import Cell, cells, decimals, pool
 from .tables import missing_table, pair_cards_table, sources_table
 
 # Judges of the configuration that are there to try the chain, not to judge.
 SMALL_JUDGES = ("smollm2",)
+_SEES = {True: "reply alone", False: "shallow"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,11 @@ class Results:
     correlations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRELATION_COLUMNS))
     """The columns of reward_correlations.csv."""
 
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Run -> what the settings.yaml of its first seed has."""
+    stages: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=STAGE_COLUMNS))
+    """What the stages took, as stages_table gives it."""
+
     @property
     def checkpoints(self) -> dict[str, str]:
         """Run -> the checkpoint that is shown."""
@@ -84,7 +96,8 @@ def render(results: Results) -> str:
         lstrip_blocks=True,
     )
     templates.filters |= {
-        function.__name__: function for function in (number, signed, interval, count, breakable, peak, card_value)
+        function.__name__: function
+        for function in (number, signed, interval, count, breakable, peak, card_value, duration)
     }
     templates.filters["svg"] = lambda chart: Markup(chart.svg)
     templates.tests["undefined_number"] = lambda value: not math.isfinite(value)
@@ -96,10 +109,26 @@ def render(results: Results) -> str:
             ("rewarded", ("ppo", "grpo", "rloo")),
         )
     }
-    suites = [_suite(results, suite, own) for suite, own in results.scores.groupby("suite", sort=False)]
+    real = results.source != "toy"
+    suites = [
+        suite_table(
+            suite,
+            own,
+            results.models,
+            description=results.descriptions.get(suite, ""),
+            comparisons=results.comparisons,
+            baselines=results.baselines,
+            compares=real,
+        )
+        for suite, own in results.scores.groupby("suite", sort=False)
+    ]
+    runs = [model["run"] for model in results.models]
+    scored = cells(results.scores, results.checkpoints)
     return templates.get_template("page.html").render(
         results=results,
-        runs=[model["run"] for model in results.models],
+        runs=runs,
+        record=run_record(results.settings),
+        beside=beside_paper(scored if real else {}, runs),
         words=_words(logs["pretrain"]),
         small_judge=results.judge in SMALL_JUDGES,
         suites=suites,
@@ -141,6 +170,14 @@ def count(value: float) -> str:
     return f"{int(value):,}"
 
 
+def duration(seconds: float) -> str:
+    """Seconds as hours, minutes and seconds, 3725 -> 1:02:05; a dash where they are not known."""
+    if not math.isfinite(seconds):
+        return "\N{EN DASH}"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
 def breakable(name: str) -> Markup:
     """A name that may wrap after its underscores, escaped."""
     return Markup("_<wbr>").join(name.split("_"))
@@ -176,56 +213,6 @@ def _evaluations(logs: Logs) -> list[tuple[str, int, pd.Series, list[float]]]:
         if set(columns) <= set(log)
         for _, row in log.iterrows()
     ]
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of a table of scores: one cell a model, None where it was not scored."""
-
-    name: str
-    metric: str
-    cells: list[Cell | None]
-
-    @property
-    def n(self) -> int:
-        return max((cell.n for cell in self.cells if cell), default=0)
-
-
-@dataclass(frozen=True)
-class _SuiteTable:
-    name: str
-    description: str
-    metric: str
-    unit: str
-    chance: float
-    total: _Row
-    groups: list[_Row]
-    """The same metric of each group."""
-    others: list[_Row]
-    """The other metrics of the suite as a whole."""
-
-
-def _suite(results: Results, suite: str, own: pd.DataFrame) -> _SuiteTable:
-    found = cells(own, results.checkpoints)
-    totals = own[own["group"] == "all"]
-    metrics = list(dict.fromkeys(totals["metric"] if len(totals) else own["metric"]))
-    metric = headline(metrics)
-
-    def row(name: str, group: str, metric: str) -> _Row:
-        return _Row(name, metric, [found.get((model["run"], suite, group, metric)) for model in results.models])
-
-    groups = [group for group in dict.fromkeys(own["group"]) if group != "all"]
-    return _SuiteTable(
-        suite,
-        results.descriptions.get(suite, ""),
-        metric,
-        unit(metric),
-        chance(suite, metric),
-        row(suite, "all", metric),
-        # A single group is the whole suite under another name.
-        [row(group, group, metric) for group in groups] if len(groups) > 1 else [],
-        [row(other, "all", other) for other in metrics if other != metric],
-    )
 
 
 @dataclass(frozen=True)
@@ -291,13 +278,13 @@ def _pair_cards(table: pd.DataFrame) -> list[tuple[str, list[tuple[str, list[pd.
     return sections
 
 
-def _fits(table: pd.DataFrame, suites: list[_SuiteTable]) -> list[pd.Series]:
+def _fits(table: pd.DataFrame, suites: list[SuiteTable]) -> list[pd.Series]:
     """The fitted curves of the suites' headline metrics."""
     shown = {(suite.name, suite.metric) for suite in suites}
     return [row for _, row in table.iterrows() if not row["note"] and (row["suite"], row["metric"]) in shown]
 
 
-def _learning_curves(results: Results, suites: list[_SuiteTable]) -> list[Chart]:
+def _learning_curves(results: Results, suites: list[SuiteTable]) -> list[Chart]:
     """A chart for every suite in which some model was scored at more than one point."""
     charts = []
     for index, suite in enumerate(suites):
@@ -305,14 +292,6 @@ def _learning_curves(results: Results, suites: list[_SuiteTable]) -> list[Chart]
         own = own[(own["suite"] == suite.name) & (own["metric"] == suite.metric)]
         if len(own) and own.groupby("run")["words"].nunique().max() > 1:
             fits = results.fits[(results.fits["suite"] == suite.name) & (results.fits["metric"] == suite.metric)]
-            references = _bars(results.baselines, suite.name)
+            references = [(f"{name} ({_SEES[alone]})", value) for name, alone, value in suite.bars]
             charts.append(learning_curve(f"curve-{index}", suite.name, suite.metric, own, fits, references))
     return charts
-
-
-def _bars(baselines: pd.DataFrame, suite: str) -> list[tuple[str, float]]:
-    """The highest shallow baseline of the suite, and the highest that sees the reply alone."""
-    own = baselines[(baselines["suite"] == suite) & (baselines["metric"] == "accuracy")].dropna(subset="value")
-    best = own.sort_values("value", ascending=False, kind="stable").drop_duplicates("reply_only")
-    kinds = {True: "reply alone", False: "shallow"}
-    return [(f"{row.baseline} ({kinds[row.reply_only]})", row.value) for row in best.itertuples()]
