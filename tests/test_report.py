@@ -379,6 +379,16 @@ def test_the_papers_figures_stand_beside_ours_where_they_compare():
     assert "Models of generated talk do not compare" in " ".join(toy.text)
 
 
+def test_a_run_whose_best_is_its_start_is_said_to_be_its_parent():
+    models = [model | ({"checkpoint": "best"} if model["run"] == "ppo_bleu" else {}) for model in MODELS]
+    scores = SCORES.assign(checkpoint=SCORES["checkpoint"].mask(SCORES["run"] == "ppo_bleu", "best"))
+    moved, unmoved = (
+        page_of(scores, models, rewarded_runs=REWARDED_RUNS.assign(best_step=step)) for step in (40, 0)
+    )
+    assert "ppo, best: its parent" in unmoved and "the start is what was kept" in unmoved
+    assert "its parent<" not in moved and "the start is what was kept" not in moved
+
+
 def test_page_says_what_made_the_models_and_what_it_took():
     made = {"settings": {"beta": 0.1}, "commit": "c0ffee", "python": "3.12.1", "packages": {"torch": "2.13.0"}}
     settings = {"base": made, "dpo_natural": made | {"commit": "bead", "packages": {"torch": "2.11.0"}}}

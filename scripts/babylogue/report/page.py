@@ -128,6 +128,7 @@ def render(results: Results) -> str:
         results=results,
         runs=runs,
         record=run_record(results.settings),
+        unmoved=_unmoved(results),
         beside=beside_paper(scored if real else {}, runs),
         words=_words(logs["pretrain"]),
         small_judge=results.judge in SMALL_JUDGES,
@@ -193,6 +194,12 @@ def card_value(row: pd.Series, quantity: str) -> str:
 
 def _method(results: Results, run: str) -> str | None:
     return next((model["method"] for model in results.models if model["run"] == run), None)
+
+
+def _unmoved(results: Results) -> set[str]:
+    """The runs on rewarded replies that are shown at `best` where that is, in every seed, the start."""
+    kept = results.rewarded_runs.groupby("run")["best_step"].max()
+    return {run for run, step in kept.items() if step == 0 and results.checkpoints.get(run) == "best"}
 
 
 def _words(logs: Logs) -> dict[str, int]:
