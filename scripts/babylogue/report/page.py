@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page: what was run, the tables, the curves. No script, no request."""
+"""The report as one self-contained HTML page: what was run, the tables, the curves, the items. No request."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ from .charts import (
     pretrain_charts,
     reinforcement_charts,
 )
+from .items import COMPACT, items_section
 from .summary import Cell, cells, chance, decimals, headline, pool, unit
 from .tables import missing_table, pair_cards_table, sources_table
 
@@ -67,6 +68,8 @@ class Results:
     """The columns of rewarded_runs.csv."""
     correlations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRELATION_COLUMNS))
     """The columns of reward_correlations.csv."""
+    items: Mapping[str, Any] = field(default_factory=dict)
+    """What the page has of items.parquet, as `items.page_data` gives it."""
 
     @property
     def checkpoints(self) -> dict[str, str]:
@@ -88,6 +91,7 @@ def render(results: Results) -> str:
     }
     templates.filters["svg"] = lambda chart: Markup(chart.svg)
     templates.tests["undefined_number"] = lambda value: not math.isfinite(value)
+    templates.policies["json.dumps_kwargs"] = COMPACT
     logs = {
         name: {key: log for key, log in results.logs.items() if _method(results, key[0]) in methods}
         for name, methods in (
@@ -112,6 +116,7 @@ def render(results: Results) -> str:
         pretraining=pretrain_charts(logs["pretrain"]),
         tuning=[*dpo_charts(logs["dpo"]), *reinforcement_charts(logs["rewarded"])],
         evaluations=_evaluations(logs["dpo"]),
+        items=items_section(results.items, results.models),
         evaluated=[(quantity, part) for quantity in DPO_COLUMNS.values() for part in DPO_PARTS.values()],
     )
 
