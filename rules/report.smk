@@ -2,7 +2,7 @@
 
 Needs: every score that the configuration asks for, what analysis.smk makes, the logs of the models, the corpus
 statistics.
-Makes: report/scores.csv, sources.csv, missing.csv, stages.csv, index.html.
+Makes: report/scores.csv, sources.csv, missing.csv, stages.csv, items.parquet and items.json, index.html.
 """
 
 from dataclasses import asdict
@@ -20,6 +20,20 @@ TEMPLATES = sorted(
 )
 REPORTED_AT = CONFIG.reported()
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
+
+
+def models_on_items():
+    """Suite with right and wrong answers -> the models that are scored on it at the checkpoint that is reported."""
+    scored, seed = set(SCORES), CONFIG.seeds[0]
+    found = {
+        suite: [run for run in CONFIG.models if (run, seed, REPORTED_AT[run], suite) in scored]
+        for suite in dict.fromkeys(suite for *_, suite in SCORES)
+        if load_suite(suite).has_answers
+    }
+    return {suite: runs for suite, runs in found.items() if runs}
+
+
+ITEMS = models_on_items()
 
 
 localrules:
@@ -67,11 +81,39 @@ rule suite_sources:
         "../scripts/suite_sources.py"
 
 
+rule items:
+    input:
+        # Of suites whose terms forbid copies the items are not even read.
+        suites=[f"{RESULTS}/suites/{suite}.parquet" for suite in ITEMS if load_suite(suite).plain_text],
+        scores=[
+            f"{RESULTS}/scores/{run}/seed{CONFIG.seeds[0]}/{REPORTED_AT[run]}/{suite}.parquet"
+            for suite, runs in ITEMS.items()
+            for run in runs
+        ],
+    output:
+        table=f"{RESULTS}/report/items.parquet",
+        page=f"{RESULTS}/report/items.json",
+    log:
+        f"{RESULTS}/logs/items.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/items.tsv"
+    resources:
+        gpu=0,
+    params:
+        code=code("items.py"),
+        suites=ITEMS,
+        plain_text=[suite for suite in ITEMS if load_suite(suite).plain_text],
+        seed=CONFIG.seeds[0],
+    script:
+        "../scripts/items.py"
+
+
 rule report:
     input:
         pair_cards=f"{RESULTS}/report/pair_cards.csv",
         sources=f"{RESULTS}/report/sources.csv",
         missing=f"{RESULTS}/report/missing.csv",
+        page_items=f"{RESULTS}/report/items.json",
         scores=f"{RESULTS}/report/scores.csv",
         comparisons=f"{RESULTS}/report/comparisons.csv",
         baselines=f"{RESULTS}/report/baselines.csv",

@@ -44,6 +44,7 @@ def main(job):
             sources=pd.read_csv(job.input.sources, dtype=str, keep_default_na=False),
             pair_cards=read_table(job.input.pair_cards),
             missing=pd.read_csv(job.input.missing, dtype=str, keep_default_na=False),
+            items=json.loads(Path(job.input.page_items).read_text(encoding="utf-8")),
         )
     )
     stages.to_csv(job.output.stages, index=False)

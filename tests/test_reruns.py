@@ -37,22 +37,23 @@ FEEDS = {
     "dpo_dpo_natural": {"score", "report"},
     "ppo_ppo_bleu": {"score", "rewarded_runs", "report"},
     "rewarded_runs": {"report"},
-    "suite": {"score"},
-    "score": {"comparisons", "scores_table"},
+    "suite": {"score", "items"},
+    "score": {"comparisons", "scores_table", "items"},
     "scores_table": {"trajectories", "report"},
     "suite_sources": {"report"},
     "comparisons": {"report"},
+    "items": {"report"},
     "baselines": {"report"},
     "trajectories": {"report"},
     "report": set(),
 }  # fmt: skip
 NATURAL_TUNE = {  # of a pair set of the tune part, which no suite has
     "natural_pairs", "pair_card", "pair_cards", "dpo_dpo_natural", "rollout_prompts", "replies", "ppo_ppo_bleu",
-    "rewarded_runs", "baselines", "score", "comparisons", "scores_table", "trajectories", "report",
+    "rewarded_runs", "baselines", "score", "comparisons", "items", "scores_table", "trajectories", "report",
 }  # fmt: skip
 NATURAL_TEST = {  # of a pair set of the test part, which is a suite
-    "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "comparisons", "scores_table",
-    "trajectories", "report",
+    "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "comparisons", "items",
+    "scores_table", "trajectories", "report",
 }  # fmt: skip
 
 
@@ -120,8 +121,9 @@ def adults(workflow):
 
 
 SCORE = "scores/base/seed0/final/toy_grammar.json"
-BASE_SCORES = {"score", "comparisons", "scores_table", "trajectories", "report"}
-EVERY_SEED = {"pretrain_base", "dpo_dpo_natural", "ppo_ppo_bleu", "rewarded_runs"} | BASE_SCORES
+BASE_SCORES = {"score", "comparisons", "items", "scores_table", "trajectories", "report"}
+# Items are those of the first seed.
+EVERY_SEED = {"pretrain_base", "dpo_dpo_natural", "ppo_ppo_bleu", "rewarded_runs"} | BASE_SCORES - {"items"}
 # What changes -> the change, and the rules that rerun.
 CASES = {
     # the configuration, each section of it
@@ -153,7 +155,7 @@ CASES = {
     ),
     "models, a row less": (
         setting(None, "models", "ppo_bleu"),
-        {"comparisons", "scores_table", "trajectories", "rewarded_runs", "report"},
+        {"comparisons", "items", "scores_table", "trajectories", "rewarded_runs", "report"},
     ),
     "suites": (setting(512, "suites", "batch_tokens"), rests_on("score")),
     "suites.lexical_decision": (

@@ -96,7 +96,7 @@ def test_every_job_was_submitted_once_and_ended_well(whole_run):
     assert Counter(map(rule_of, jobs)) == {
         "utterances": 1, "triplets": 1, "tokenizer": 1, "tokens": 2, "natural_pairs": 2, "pair_card": 2,
         "baselines": 1, "replies": 1, "pretrain_base": 1, "dpo_dpo_natural": 1, "ppo_ppo_bleu": 1,
-        "scores_score": 1, "comparisons": 1,
+        "scores_score": 1, "comparisons": 1, "items": 1,
     }  # fmt: skip
 
 

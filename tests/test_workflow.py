@@ -8,7 +8,7 @@ import psutil
 import pytest
 import yaml
 
-TABLE = {"scores_table", "comparisons", "trajectories", "suite_sources", "report", "all"}
+TABLE = {"scores_table", "comparisons", "items", "trajectories", "suite_sources", "report", "all"}
 PAIR_SETS = {"natural", "synthetic", "mixed", "dialogue_words", "dialogue_tokens"}
 MODELS = [
     "base", "base_sentences", "dpo_natural", "dpo_synthetic", "dpo_mixed",

@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page: what was run, the tables, the curves. No network is asked.
+"""The report as one self-contained HTML page: what was run, tables, curves, items. No network is asked.
 
 Its scripts only make it pleasant: without them, and on paper, everything can be read.
 """
@@ -25,6 +25,7 @@ from .charts import (
     pretrain_charts,
     reinforcement_charts,
 )
+from .items import COMPACT, items_section
 from .run_record import STAGE_COLUMNS, run_record
 from .scores_section import SuiteTable, suite_table
 from .summary import Cell, cells, decimals, pool
@@ -74,6 +75,8 @@ class Results:
     """The columns of rewarded_runs.csv."""
     correlations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRELATION_COLUMNS))
     """The columns of reward_correlations.csv."""
+    items: Mapping[str, Any] = field(default_factory=dict)
+    """What the page has of items.parquet, as `items.page_data` gives it."""
 
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Run -> what the settings.yaml of its first seed has."""
@@ -101,6 +104,7 @@ def render(results: Results) -> str:
     }
     templates.filters["svg"] = lambda chart: Markup(chart.svg)
     templates.tests["undefined_number"] = lambda value: not math.isfinite(value)
+    templates.policies["json.dumps_kwargs"] = COMPACT
     logs = {
         name: {key: log for key, log in results.logs.items() if _method(results, key[0]) in methods}
         for name, methods in (
@@ -142,6 +146,7 @@ def render(results: Results) -> str:
         pretraining=pretrain_charts(logs["pretrain"]),
         tuning=[*dpo_charts(logs["dpo"]), *reinforcement_charts(logs["rewarded"])],
         evaluations=_evaluations(logs["dpo"]),
+        items=items_section(results.items, results.models),
         evaluated=[(quantity, part) for quantity in DPO_COLUMNS.values() for part in DPO_PARTS.values()],
     )
 

@@ -168,6 +168,7 @@ SUITES = {
         ),
         combiner=fit,
         aggregator=rows,
+        has_answers=False,
     ),
     "aoa_surprisal": Suite(
         "aoa_surprisal",
@@ -183,5 +184,6 @@ SUITES = {
         ),
         evaluator=surprisals,
         aggregator=surprisal_rows,
+        has_answers=False,
     ),
 }

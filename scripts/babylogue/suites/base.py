@@ -135,6 +135,10 @@ class Suite:
     A suite that is made of other suites' item scores (registry.COMBINATIONS) has a `combiner` in place of an
     evaluator: it takes those scores, with the columns suite, checkpoint and words (seen) beside their own, and the
     suite's items, None where the suite has no sources.
+
+    `has_answers`: whether a model is right or wrong on an item, by the item scores' `correct`, as it is not where
+    its preferences are held against people's. `plain_text`: whether the terms allow copies of the items in plain
+    text, as the report has them.
     """
 
     name: str
@@ -145,6 +149,8 @@ class Suite:
     evaluator: Callable[..., pd.DataFrame] = score_items
     aggregator: Callable[[pd.DataFrame], list[dict]] = accuracy_rows
     combiner: Callable[[pd.DataFrame, pd.DataFrame | None], pd.DataFrame] | None = None
+    has_answers: bool = True
+    plain_text: bool = True
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -66,6 +66,7 @@ SUITES = {
                     access="token",
                 ),
             ),
+            plain_text=False,
         ),
         Suite(
             "ewok_fast",
@@ -81,6 +82,7 @@ SUITES = {
                     instead="evaluation_data/fast_eval/ewok_fast.zip",
                 ),
             ),
+            plain_text=False,
         ),
     )
 }

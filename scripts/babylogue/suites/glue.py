@@ -170,10 +170,17 @@ def _suite(task: str) -> Suite:
         ),
         evaluator=evaluate,
         aggregator=rows,
+        has_answers=False,
     )
 
 
 SUITES = {
-    "glue": Suite("glue", "(Super)GLUE: the mean over seven tasks, fine-tuned", combiner=combine, aggregator=rows),
+    "glue": Suite(
+        "glue",
+        "(Super)GLUE: the mean over seven tasks, fine-tuned",
+        combiner=combine,
+        aggregator=rows,
+        has_answers=False,
+    ),
     **{f"glue_{task}": _suite(task) for task in TASKS},
 }

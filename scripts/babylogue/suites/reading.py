@@ -177,5 +177,6 @@ SUITES = {
         ),
         evaluator=evaluate,
         aggregator=rows,
+        has_answers=False,
     )
 }

@@ -53,7 +53,7 @@ def _suite(name: str, folder: str, description: str, sha256: str | None) -> Suit
     source = Source(
         f"evaluation_data/full_eval/{folder}/*.jsonl", BABYLM_HOME, release="babylm_2025", sha256=sha256
     )
-    return Suite(name, description, read, (source,), evaluator=evaluate, aggregator=rows)
+    return Suite(name, description, read, (source,), evaluator=evaluate, aggregator=rows, has_answers=False)
 
 
 SUITES = {
