@@ -37,6 +37,7 @@ include: "rules/scores.smk"
 include: "rules/report.smk"
 include: "rules/submission.smk"
 include: "rules/analysis.smk"
+include: "rules/cards.smk"
 include: "rules/push.smk"
 
 
@@ -45,6 +46,7 @@ rule all:
     input:
         f"{RESULTS}/report/index.html",
         f"{RESULTS}/report/scores.csv",
+        CARDS,
         SCORE_FILES,  # so that a score that was deleted is made again
 
 

@@ -24,7 +24,7 @@ FEEDS = {
         "corpus_statistics", "natural_pairs", "pair_card", "ppo_ppo_bleu", "rollout_prompts", "suite", "tokenizer",
         "tokens",
     },
-    "corpus_statistics": {"report"},
+    "corpus_statistics": {"model_card", "report"},
     "tokenizer": {"tokens", "pretrain_base", "pair_card"},
     "tokens": {"pretrain_base"},
     "published": {"replies"},
@@ -33,12 +33,13 @@ FEEDS = {
     "natural_pairs": {"pair_card", "dpo_dpo_natural", "ppo_ppo_bleu", "rollout_prompts", "suite", "baselines"},
     "pair_card": {"pair_cards"},
     "pair_cards": {"report"},
-    "pretrain_base": {"dpo_dpo_natural", "ppo_ppo_bleu", "score", "trajectories", "report"},
-    "dpo_dpo_natural": {"score", "report"},
-    "ppo_ppo_bleu": {"score", "rewarded_runs", "report"},
+    "pretrain_base": {"dpo_dpo_natural", "ppo_ppo_bleu", "score", "trajectories", "model_card", "report"},
+    "dpo_dpo_natural": {"score", "model_card", "report"},
+    "ppo_ppo_bleu": {"score", "rewarded_runs", "model_card", "report"},
     "rewarded_runs": {"report"},
     "suite": {"score"},
-    "score": {"comparisons", "scores_table"},
+    "score": {"comparisons", "model_card", "scores_table"},
+    "model_card": set(),
     "scores_table": {"trajectories", "report"},
     "suite_sources": {"report"},
     "comparisons": {"report"},
@@ -48,11 +49,11 @@ FEEDS = {
 }  # fmt: skip
 NATURAL_TUNE = {  # of a pair set of the tune part, which no suite has
     "natural_pairs", "pair_card", "pair_cards", "dpo_dpo_natural", "rollout_prompts", "replies", "ppo_ppo_bleu",
-    "rewarded_runs", "baselines", "score", "comparisons", "scores_table", "trajectories", "report",
+    "rewarded_runs", "baselines", "score", "model_card", "comparisons", "scores_table", "trajectories", "report",
 }  # fmt: skip
 NATURAL_TEST = {  # of a pair set of the test part, which is a suite
-    "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "comparisons", "scores_table",
-    "trajectories", "report",
+    "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "model_card", "comparisons",
+    "scores_table", "trajectories", "report",
 }  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def adults(workflow):
 
 
 SCORE = "scores/base/seed0/final/toy_grammar.json"
-BASE_SCORES = {"score", "comparisons", "scores_table", "trajectories", "report"}
+BASE_SCORES = {"score", "model_card", "comparisons", "scores_table", "trajectories", "report"}
 EVERY_SEED = {"pretrain_base", "dpo_dpo_natural", "ppo_ppo_bleu", "rewarded_runs"} | BASE_SCORES
 # What changes -> the change, and the rules that rerun.
 CASES = {

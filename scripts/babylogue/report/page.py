@@ -21,11 +21,8 @@ from .charts import (
     pretrain_charts,
     reinforcement_charts,
 )
-from .summary import Cell, cells, chance, decimals, headline, pool, unit
+from .summary import SMALL_JUDGES, Cell, cells, chance, decimals, headline, pool, unit
 from .tables import missing_table, pair_cards_table, sources_table
-
-# Judges of the configuration that are there to try the chain, not to judge.
-SMALL_JUDGES = ("smollm2",)
 
 
 @dataclass(frozen=True)
