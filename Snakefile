@@ -46,6 +46,7 @@ rule all:
     input:
         f"{RESULTS}/report/index.html",
         f"{RESULTS}/report/scores.csv",
+        expand(f"{RESULTS}/report/{{table}}.parquet", table=TABLES),
         CARDS,
         SCORE_FILES,  # so that a score that was deleted is made again
 

@@ -1,8 +1,8 @@
-"""The tables and the page.
+"""The tables, each as CSV and as parquet, and the page.
 
 Needs: every score that the configuration asks for, what analysis.smk makes, the logs of the models, the corpus
 statistics.
-Makes: report/scores.csv, sources.csv, missing.csv, index.html.
+Makes: report/scores.csv, sources.csv, missing.csv, {table}.parquet beside every {table}.csv, index.html.
 """
 
 from dataclasses import asdict
@@ -19,12 +19,25 @@ TEMPLATES = sorted(
     map(os.path.relpath, Path(workflow.basedir, "scripts/babylogue/report/templates").rglob("[a-z]*.*"))
 )
 REPORTED_AT = CONFIG.reported()
+TABLES = [
+    "scores",
+    "sources",
+    "missing",
+    "comparisons",
+    "baselines",
+    "pair_cards",
+    "rewarded_runs",
+    "reward_correlations",
+    "trajectories",
+    "trajectory_fits",
+]
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 
 
 localrules:
     scores_table,
     suite_sources,
+    table_parquet,
     report,
 
 
@@ -65,6 +78,21 @@ rule suite_sources:
         missing=[asdict(suite) for suite in MISSING.values()],
     script:
         "../scripts/suite_sources.py"
+
+
+rule table_parquet:
+    input:
+        f"{RESULTS}/report/{{table}}.csv",
+    output:
+        f"{RESULTS}/report/{{table}}.parquet",
+    log:
+        f"{RESULTS}/logs/table_parquet/{{table}}.log",
+    wildcard_constraints:
+        table=one_of(TABLES),
+    params:
+        code=code("table_parquet.py"),
+    script:
+        "../scripts/table_parquet.py"
 
 
 rule report:

@@ -32,28 +32,30 @@ FEEDS = {
     "replies": {"ppo_ppo_bleu"},
     "natural_pairs": {"pair_card", "dpo_dpo_natural", "ppo_ppo_bleu", "rollout_prompts", "suite", "baselines"},
     "pair_card": {"pair_cards"},
-    "pair_cards": {"report"},
+    "pair_cards": {"report", "table_parquet"},
     "pretrain_base": {"dpo_dpo_natural", "ppo_ppo_bleu", "score", "trajectories", "model_card", "report"},
     "dpo_dpo_natural": {"score", "model_card", "report"},
     "ppo_ppo_bleu": {"score", "rewarded_runs", "model_card", "report"},
-    "rewarded_runs": {"report"},
+    "rewarded_runs": {"report", "table_parquet"},
     "suite": {"score"},
     "score": {"comparisons", "model_card", "scores_table"},
     "model_card": set(),
-    "scores_table": {"trajectories", "report"},
-    "suite_sources": {"report"},
-    "comparisons": {"report"},
-    "baselines": {"report"},
-    "trajectories": {"report"},
+    "scores_table": {"trajectories", "report", "table_parquet"},
+    "suite_sources": {"report", "table_parquet"},
+    "comparisons": {"report", "table_parquet"},
+    "baselines": {"report", "table_parquet"},
+    "trajectories": {"report", "table_parquet"},
+    "table_parquet": set(),
     "report": set(),
 }  # fmt: skip
 NATURAL_TUNE = {  # of a pair set of the tune part, which no suite has
     "natural_pairs", "pair_card", "pair_cards", "dpo_dpo_natural", "rollout_prompts", "replies", "ppo_ppo_bleu",
     "rewarded_runs", "baselines", "score", "model_card", "comparisons", "scores_table", "trajectories", "report",
+    "table_parquet",
 }  # fmt: skip
 NATURAL_TEST = {  # of a pair set of the test part, which is a suite
     "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "model_card", "comparisons",
-    "scores_table", "trajectories", "report",
+    "scores_table", "trajectories", "report", "table_parquet",
 }  # fmt: skip
 
 
@@ -121,7 +123,7 @@ def adults(workflow):
 
 
 SCORE = "scores/base/seed0/final/toy_grammar.json"
-BASE_SCORES = {"score", "model_card", "comparisons", "scores_table", "trajectories", "report"}
+BASE_SCORES = {"score", "model_card", "comparisons", "scores_table", "trajectories", "report", "table_parquet"}
 EVERY_SEED = {"pretrain_base", "dpo_dpo_natural", "ppo_ppo_bleu", "rewarded_runs"} | BASE_SCORES
 # What changes -> the change, and the rules that rerun.
 CASES = {
@@ -154,7 +156,7 @@ CASES = {
     ),
     "models, a row less": (
         setting(None, "models", "ppo_bleu"),
-        {"comparisons", "scores_table", "trajectories", "rewarded_runs", "report"},
+        {"comparisons", "scores_table", "trajectories", "rewarded_runs", "report", "table_parquet"},
     ),
     "suites": (setting(512, "suites", "batch_tokens"), rests_on("score")),
     "suites.lexical_decision": (
@@ -181,7 +183,7 @@ CASES = {
         rests_on("pretrain_base"),
     ),
     "the report deleted": (deleted("report/index.html"), {"report"}),
-    "a table deleted": (deleted("report/scores.csv"), {"scores_table", "trajectories", "report"}),
+    "a table deleted": (deleted("report/scores.csv"), {"scores_table", "trajectories", "report", "table_parquet"}),
     # remarks
     "a comment in a script": (remark("pretrain.py"), set()),
     "a comment in the library": (remark("babylogue/dialogue.py"), set()),

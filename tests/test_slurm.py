@@ -139,7 +139,7 @@ def test_downloads_and_light_rules_stay_on_the_machine_of_the_head_process(whole
     assert local == {
         "published", "toy_transcripts", "split", "corpus_statistics", "suite", "rollout_prompts", "pair_cards",
         "rewarded_runs", "trajectories", "scores_table", "suite_sources", "report", "model_card",
-        "all",
+        "table_parquet", "all",
     }  # fmt: skip
 
 

@@ -8,7 +8,16 @@ import psutil
 import pytest
 import yaml
 
-TABLE = {"scores_table", "comparisons", "trajectories", "suite_sources", "report", "model_card", "all"}
+TABLE = {
+    "scores_table",
+    "comparisons",
+    "trajectories",
+    "suite_sources",
+    "report",
+    "model_card",
+    "table_parquet",
+    "all",
+}
 PAIR_SETS = {"natural", "synthetic", "mixed", "dialogue_words", "dialogue_tokens"}
 MODELS = [
     "base", "base_sentences", "dpo_natural", "dpo_synthetic", "dpo_mixed",
