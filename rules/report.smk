@@ -7,6 +7,8 @@ Makes: report/scores.csv, sources.csv, missing.csv, {table}.parquet beside every
 
 from dataclasses import asdict
 
+from babylogue.report.ending import ending, stopped
+
 SCORES = [score for score in CONFIG.scores() if score[-1] not in MISSING]
 if not SCORES:
     sys.exit(f"evaluate: none of its suites can be had: {', '.join(MISSING)}")
@@ -31,6 +33,8 @@ TABLES = [
     "trajectories",
     "trajectory_fits",
 ]
+REPORT = [f"{RESULTS}/report/index.html", *expand(f"{RESULTS}/report/{{table}}.parquet", table=TABLES)]
+TALK_TO = next((run for run, row in CONFIG.models.items() if row.method != "pretrain"), next(iter(CONFIG.models)))
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 
 
@@ -39,6 +43,13 @@ localrules:
     suite_sources,
     table_parquet,
     report,
+
+
+def say_what_was_made():
+    """The end of a run that the page was a target of, by its name or as part of everything."""
+    rules = {rule.name for rule in workflow.dag.targetrules}
+    if rules & {"all", "report"} or f"{RESULTS}/report/index.html" in workflow.dag.targetfiles:
+        print(ending(RESULTS, list(CONFIG.models), CONFIG.seeds, talk_to=TALK_TO))
 
 
 def suite_descriptions(wildcards):
