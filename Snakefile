@@ -1,10 +1,8 @@
 """Babylogue: from child-caregiver transcripts to a page of figures.
 
-`snakemake --cores all` makes everything that config.yaml asks for; `--configfile presets/NAME.yaml` lays a
-preset over it; a file's name alone, such as results/scores/base/seed0/final/toy_grammar.json, makes that file.
+`snakemake --cores all` makes all that config.yaml asks for, a file's name behind it that file alone;
+`--configfile presets/NAME.yaml` lays a preset over it.
 """
-
-import sys
 
 from snakemake.utils import min_version
 
@@ -20,7 +18,7 @@ configfile: "config.yaml"
 try:
     CONFIG = load_configuration(config)
 except UserError as error:
-    sys.exit(f"configuration: {error}")
+    raise SystemExit(f"configuration: {error}")
 
 
 include: "rules/common.smk"
@@ -37,23 +35,25 @@ include: "rules/scores.smk"
 include: "rules/report.smk"
 include: "rules/submission.smk"
 include: "rules/analysis.smk"
+include: "rules/cards.smk"
 include: "rules/push.smk"
 
 
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/report/index.html",
-        f"{RESULTS}/report/scores.csv",
+        REPORT,
+        CARDS,
         SCORE_FILES,  # so that a score that was deleted is made again
 
 
 onstart:
-    check_results_folder()
-    check_cluster()
-    check_hub_access()
+    check_before_any_job()
 
 
 onsuccess:
-    if Path(RESULTS, "report/index.html").exists():
-        print(f"Done. The report is {RESULTS}/report/index.html, its table {RESULTS}/report/scores.csv.")
+    say_what_was_made()
+
+
+onerror:
+    print(stopped(RESULTS))

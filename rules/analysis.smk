@@ -57,10 +57,15 @@ DIALOGUE = {suite: pairs for suite in REPORTED if suite.startswith("dialogue_") 
 def sets_in_use():
     """The pair sets that are trained, watched or scored on, those that they are made from, and all whose prompts no
     rollout has."""
-    waiting = [row.pairs for row in rows(CONFIG.models, "method", "dpo").values()]
-    waiting += rows(CONFIG.pairs, "part", "tune") if REWARDED else []
-    waiting += [*DIALOGUE.values(), *(suite for suite in REPORTED if suite in CONFIG.pairs)]
-    found = set()
+    used = [row.pairs for row in rows(CONFIG.models, "method", "dpo").values()]
+    used += rows(CONFIG.pairs, "part", "tune") if REWARDED else []
+    used += [*DIALOGUE.values(), *(suite for suite in REPORTED if suite in CONFIG.pairs)]
+    return with_bases(used)
+
+
+def with_bases(sets):
+    """Pair sets and those that they are made from, in the order of the configuration."""
+    found, waiting = set(), list(sets)
     while waiting:
         name = waiting.pop()
         found.add(name)

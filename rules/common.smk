@@ -3,6 +3,7 @@
 import gc
 import os
 import re
+import sys
 from pathlib import Path
 
 from babylogue.cluster import require_no_jobs_left
@@ -77,6 +78,13 @@ def model_file(run, name):
 def checkpoint_folders(run):
     """checkpoint -> its folder, for every checkpoint that the run publishes."""
     return {name: directory(model_file(run, name)) for name in CONFIG.models[run].checkpoint_names()}
+
+
+def check_before_any_job():
+    """The run stops where it could not be ended anyway."""
+    check_results_folder()
+    check_cluster()
+    check_hub_access()
 
 
 def check_results_folder():

@@ -1,6 +1,6 @@
 """Publishing a run on the Hugging Face Hub. No other rule needs it, so it runs only when asked for by name.
 
-Needs: every checkpoint of the run, its settings; HF_TOKEN.
+Needs: every checkpoint of the run, its card; HF_TOKEN.
 Makes: pushed/{run}/seed{seed}.json, branch -> commit; {namespace}/babylogue-{run}-seed{seed} on the Hub.
 """
 
@@ -20,7 +20,7 @@ def run_checkpoints(wildcards):
 rule push:
     input:
         unpack(run_checkpoints),
-        settings=f"{MODELS}/settings.yaml",
+        card=f"{MODELS}/README.md",
     output:
         f"{RESULTS}/pushed/{{run}}/seed{{seed}}.json",
     log:
@@ -28,6 +28,6 @@ rule push:
     params:
         code=code("push.py"),
         settings=settings_of(CONFIG.hub),
-        repository=f"{CONFIG.hub.namespace}/babylogue-{{run}}-seed{{seed}}",
+        repository=HUB_NAME,
     script:
         "../scripts/push.py"

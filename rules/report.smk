@@ -1,11 +1,14 @@
-"""The tables and the page.
+"""The tables, each as CSV and as parquet, and the page.
 
 Needs: every score that the configuration asks for, what analysis.smk makes, the logs of the models, the corpus
 statistics.
-Makes: report/scores.csv, sources.csv, missing.csv, stages.csv, items.parquet and items.json, index.html.
+Makes: report/scores.csv, sources.csv, missing.csv, stages.csv, {table}.parquet beside every {table}.csv, items.parquet
+and items.json, index.html.
 """
 
 from dataclasses import asdict
+
+from babylogue.report.ending import ending, stopped
 
 SCORES = [score for score in CONFIG.scores() if score[-1] not in MISSING]
 if not SCORES:
@@ -19,6 +22,21 @@ TEMPLATES = sorted(
     map(os.path.relpath, Path(workflow.basedir, "scripts/babylogue/report/templates").rglob("[a-z]*.*"))
 )
 REPORTED_AT = CONFIG.reported()
+TABLES = [
+    "scores",
+    "sources",
+    "missing",
+    "comparisons",
+    "baselines",
+    "pair_cards",
+    "rewarded_runs",
+    "reward_correlations",
+    "trajectories",
+    "trajectory_fits",
+    "stages",
+]
+REPORT = [f"{RESULTS}/report/index.html", *expand(f"{RESULTS}/report/{{table}}.parquet", table=TABLES)]
+TALK_TO = next((run for run, row in CONFIG.models.items() if row.method != "pretrain"), next(iter(CONFIG.models)))
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 
 
@@ -39,7 +57,15 @@ ITEMS = models_on_items()
 localrules:
     scores_table,
     suite_sources,
+    table_parquet,
     report,
+
+
+def say_what_was_made():
+    """The end of a run that the page was a target of, by its name or as part of everything."""
+    rules = {rule.name for rule in workflow.dag.targetrules}
+    if rules & {"all", "report"} or f"{RESULTS}/report/index.html" in workflow.dag.targetfiles:
+        print(ending(RESULTS, list(CONFIG.models), CONFIG.seeds, talk_to=TALK_TO))
 
 
 def suite_descriptions(wildcards):
@@ -106,6 +132,21 @@ rule items:
         seed=CONFIG.seeds[0],
     script:
         "../scripts/items.py"
+
+
+rule table_parquet:
+    input:
+        f"{RESULTS}/report/{{table}}.csv",
+    output:
+        f"{RESULTS}/report/{{table}}.parquet",
+    log:
+        f"{RESULTS}/logs/table_parquet/{{table}}.log",
+    wildcard_constraints:
+        table=one_of(TABLES),
+    params:
+        code=code("table_parquet.py"),
+    script:
+        "../scripts/table_parquet.py"
 
 
 rule report:

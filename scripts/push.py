@@ -11,13 +11,8 @@ from babylogue.logs import job_log
 
 
 def main(job):
-    settings = Path(job.input.settings).read_text()
-    checkpoints = {name: Path(path) for name, path in job.input.items() if name != "settings"}
-    card = (
-        f"# {job.wildcards.run}, seed {job.wildcards.seed}\n\n"
-        "A language model of child-caregiver dialogue, made with Babylogue. The branches are its checkpoints: "
-        f"{', '.join(checkpoints)}; main is final.\n\nHow it was made:\n\n```yaml\n{settings}```"
-    )
+    checkpoints = {name: Path(path) for name, path in job.input.items() if name != "card"}
+    card = Path(job.input.card).read_text(encoding="utf-8")
     commits = push_run(job.params.repository, checkpoints, card=card, settings=HubSettings(**job.params.settings))
     Path(job.output[0]).write_text(json.dumps(commits, indent=2) + "\n")
 

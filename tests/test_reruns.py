@@ -24,7 +24,7 @@ FEEDS = {
         "corpus_statistics", "natural_pairs", "pair_card", "ppo_ppo_bleu", "rollout_prompts", "suite", "tokenizer",
         "tokens",
     },
-    "corpus_statistics": {"report"},
+    "corpus_statistics": {"model_card", "report"},
     "tokenizer": {"tokens", "pretrain_base", "pair_card"},
     "tokens": {"pretrain_base"},
     "published": {"replies"},
@@ -32,28 +32,31 @@ FEEDS = {
     "replies": {"ppo_ppo_bleu"},
     "natural_pairs": {"pair_card", "dpo_dpo_natural", "ppo_ppo_bleu", "rollout_prompts", "suite", "baselines"},
     "pair_card": {"pair_cards"},
-    "pair_cards": {"report"},
-    "pretrain_base": {"dpo_dpo_natural", "ppo_ppo_bleu", "score", "trajectories", "report"},
-    "dpo_dpo_natural": {"score", "report"},
-    "ppo_ppo_bleu": {"score", "rewarded_runs", "report"},
-    "rewarded_runs": {"report"},
+    "pair_cards": {"report", "table_parquet"},
+    "pretrain_base": {"dpo_dpo_natural", "ppo_ppo_bleu", "score", "trajectories", "model_card", "report"},
+    "dpo_dpo_natural": {"score", "model_card", "report"},
+    "ppo_ppo_bleu": {"score", "rewarded_runs", "model_card", "report"},
+    "rewarded_runs": {"report", "table_parquet"},
     "suite": {"score", "items"},
-    "score": {"comparisons", "scores_table", "items"},
-    "scores_table": {"trajectories", "report"},
-    "suite_sources": {"report"},
-    "comparisons": {"report"},
+    "score": {"comparisons", "model_card", "scores_table", "items"},
+    "model_card": set(),
+    "scores_table": {"trajectories", "report", "table_parquet"},
+    "suite_sources": {"report", "table_parquet"},
+    "comparisons": {"report", "table_parquet"},
     "items": {"report"},
-    "baselines": {"report"},
-    "trajectories": {"report"},
-    "report": set(),
+    "baselines": {"report", "table_parquet"},
+    "trajectories": {"report", "table_parquet"},
+    "table_parquet": set(),
+    "report": {"table_parquet"},
 }  # fmt: skip
 NATURAL_TUNE = {  # of a pair set of the tune part, which no suite has
     "natural_pairs", "pair_card", "pair_cards", "dpo_dpo_natural", "rollout_prompts", "replies", "ppo_ppo_bleu",
-    "rewarded_runs", "baselines", "score", "comparisons", "items", "scores_table", "trajectories", "report",
+    "rewarded_runs", "baselines", "score", "model_card", "comparisons", "items", "scores_table", "trajectories",
+    "report", "table_parquet",
 }  # fmt: skip
 NATURAL_TEST = {  # of a pair set of the test part, which is a suite
-    "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "comparisons", "items",
-    "scores_table", "trajectories", "report",
+    "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "model_card", "comparisons",
+    "items", "scores_table", "trajectories", "report", "table_parquet",
 }  # fmt: skip
 
 
@@ -121,7 +124,9 @@ def adults(workflow):
 
 
 SCORE = "scores/base/seed0/final/toy_grammar.json"
-BASE_SCORES = {"score", "comparisons", "items", "scores_table", "trajectories", "report"}
+BASE_SCORES = {
+    "score", "model_card", "comparisons", "items", "scores_table", "trajectories", "report", "table_parquet",
+}  # fmt: skip
 # Items are those of the first seed.
 EVERY_SEED = {"pretrain_base", "dpo_dpo_natural", "ppo_ppo_bleu", "rewarded_runs"} | BASE_SCORES - {"items"}
 # What changes -> the change, and the rules that rerun.
@@ -155,7 +160,7 @@ CASES = {
     ),
     "models, a row less": (
         setting(None, "models", "ppo_bleu"),
-        {"comparisons", "items", "scores_table", "trajectories", "rewarded_runs", "report"},
+        {"comparisons", "items", "scores_table", "trajectories", "rewarded_runs", "report", "table_parquet"},
     ),
     "suites": (setting(512, "suites", "batch_tokens"), rests_on("score")),
     "suites.lexical_decision": (
@@ -182,7 +187,7 @@ CASES = {
         rests_on("pretrain_base"),
     ),
     "the report deleted": (deleted("report/index.html"), {"report"}),
-    "a table deleted": (deleted("report/scores.csv"), {"scores_table", "trajectories", "report"}),
+    "a table deleted": (deleted("report/scores.csv"), {"scores_table", "trajectories", "report", "table_parquet"}),
     # remarks
     "a comment in a script": (remark("pretrain.py"), set()),
     "a comment in the library": (remark("babylogue/dialogue.py"), set()),

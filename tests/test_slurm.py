@@ -138,7 +138,8 @@ def test_downloads_and_light_rules_stay_on_the_machine_of_the_head_process(whole
     local = {line.split()[1].rstrip(":") for line in whole_run[0].splitlines() if line.startswith("localrule ")}
     assert local == {
         "published", "toy_transcripts", "split", "corpus_statistics", "suite", "rollout_prompts", "pair_cards",
-        "rewarded_runs", "trajectories", "scores_table", "suite_sources", "report", "all",
+        "rewarded_runs", "trajectories", "scores_table", "suite_sources", "report", "model_card",
+        "table_parquet", "all",
     }  # fmt: skip
 
 

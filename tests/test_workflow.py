@@ -8,7 +8,10 @@ import psutil
 import pytest
 import yaml
 
-TABLE = {"scores_table", "comparisons", "items", "trajectories", "suite_sources", "report", "all"}
+TABLE = {
+    "scores_table", "comparisons", "items", "trajectories", "suite_sources", "report", "model_card",
+    "table_parquet", "all",
+}  # fmt: skip
 PAIR_SETS = {"natural", "synthetic", "mixed", "dialogue_words", "dialogue_tokens"}
 MODELS = [
     "base", "base_sentences", "dpo_natural", "dpo_synthetic", "dpo_mixed",
@@ -182,7 +185,7 @@ def test_new_row_adds_its_own_work_alone(edited):
 
 def test_dropped_row_reruns_the_tables_alone(edited):
     replace(edited, "config.yaml", "  ppo_semsim: {method: ppo, parent: base, reward: semsim}\n", "")
-    assert set(edited.planned()) == {"rewarded_runs"} | TABLE - {"all", "suite_sources"}
+    assert set(edited.planned()) == {"rewarded_runs"} | TABLE - {"all", "suite_sources", "model_card"}
 
 
 def test_comment_and_docstring_rerun_nothing(edited):

@@ -34,7 +34,7 @@ def push_run(
     Args:
         repository: owner/name.
         checkpoints: name -> model folder.
-        card: what the model card says, as Markdown.
+        card: the model card, with or without metadata in front; the licence of the settings goes into them.
 
     Returns:
         branch -> address of the commit.
@@ -46,7 +46,7 @@ def push_run(
         raise UserError(
             "HF_TOKEN: not set; make a token with write access at https://huggingface.co/settings/tokens"
         )
-    from huggingface_hub import CommitOperationAdd, HfApi, ModelCard, ModelCardData
+    from huggingface_hub import CommitOperationAdd, HfApi, ModelCard
     from huggingface_hub.constants import ENDPOINT
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import disable_progress_bars
@@ -54,9 +54,10 @@ def push_run(
     disable_progress_bars()
     bound_hub()
     api = HfApi(ENDPOINT, token=os.environ["HF_TOKEN"])
-    tags = ["babylm", "childes"]
-    head = ModelCardData(library_name="transformers", language="en", license=settings.license, tags=tags)
-    content = str(ModelCard(f"---\n{head.to_yaml()}\n---\n\n{card}\n")).encode()
+    described = ModelCard(card)
+    if settings.license:
+        described.data.license = settings.license
+    content = str(described).encode()
     branches = {name: name for name in checkpoints} | ({"main": MAIN} if MAIN in checkpoints else {})
     commits = {}
     try:

@@ -28,11 +28,9 @@ from .charts import (
 from .items import COMPACT, items_section
 from .run_record import STAGE_COLUMNS, run_record
 from .scores_section import SuiteTable, suite_table
-from .summary import Cell, cells, decimals, pool
+from .summary import SMALL_JUDGES, Cell, cells, decimals, pool
 from .tables import missing_table, pair_cards_table, sources_table
 
-# Judges of the configuration that are there to try the chain, not to judge.
-SMALL_JUDGES = ("smollm2",)
 _SEES = {True: "reply alone", False: "shallow"}
 
 

@@ -12,6 +12,8 @@ from ..analysis.seeds import pooled
 HEADLINES = ("accuracy", "spearman", "pearson", "partial_r2")
 # Suites in which more than two candidates compete; everything else that has an accuracy is a choice of two.
 FIVE_WAY = ("entity_tracking", "entity_tracking_fast")
+# Judges of the configuration that are there to try the chain, not to judge.
+SMALL_JUDGES = ("smollm2",)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ CARD_COLUMNS = ["pairs", "section", "quantity", "value", "ci_low", "ci_high"]
 _NAMES = {
     "run", "checkpoint", "against", "against_checkpoint", "suite", "group", "metric", "baseline", "trained_on",
     "test", "note", "best", "not_worse", "pairs", "section", "quantity", "method", "reward", "relation", "stopped",
+    "reason", "path", "from", "url", "revision", "licence", "home", "sha256", "pinned",
 }  # fmt: skip
 COLUMNS = ["run", "seed", "checkpoint", "suite", "group", "metric", "value", "ci_low", "ci_high", "n"]
 
@@ -81,7 +82,11 @@ def pair_cards_table(cards: Iterable[dict]) -> pd.DataFrame:
 
 
 def read_table(path: str) -> pd.DataFrame:
-    """A table of the report as it was written: names are texts, an empty number is NaN."""
+    """A table of the report as it was written: names are texts, an empty number is NaN.
+
+    In a table of no rows everything else is a float.
+    """
     columns = pd.read_csv(path, nrows=0).columns
     missing = {name: [""] for name in columns if name not in _NAMES}
-    return pd.read_csv(path, dtype=dict.fromkeys(_NAMES, str), keep_default_na=False, na_values=missing)
+    table = pd.read_csv(path, dtype=dict.fromkeys(_NAMES, str), keep_default_na=False, na_values=missing)
+    return table if len(table) else table.astype(dict.fromkeys(missing, float))
