@@ -78,7 +78,7 @@ def _side(name: str, results: Path) -> tuple[str, str]:
     scored = sorted({path.name for path in folder.glob("seed*/*") if any(path.glob("*.parquet"))})
     if not checkpoint:
         seed = min((results / "models" / run).glob("seed*"), default=Path())
-        preferred = (kept_checkpoint(seed), "best", "final")  # the models themselves may be gone
+        preferred = (kept_checkpoint(seed), "final", "best")  # as the report chooses
         checkpoint = next((own for own in preferred if own in scored), "")
     if checkpoint not in scored:
         wrong = f"checkpoint {checkpoint!r} is not scored" if checkpoint else "name a checkpoint, RUN/CHECKPOINT"

@@ -24,7 +24,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(Text(column), justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    Console(width=None if terminal else WIDE, highlight=False).print(table)
+    console = Console(width=None if terminal else WIDE, highlight=False)
+    if terminal:
+        console.print(table)
+    else:
+        with console.capture() as printed:
+            console.print(table)
+        print("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def print_json(content: Any) -> None:

@@ -80,7 +80,7 @@ def run(arguments) -> int:
 
 
 def _scored(folder: Path, sentences: Sentences):
-    """Item scores (suites/base.py): a sentence is an item of one candidate, of a pair the good one is the first."""
+    """Item scores (suites/base.py): a sentence is an item of one candidate; of a pair the good one is first."""
     from ..model.device import prepare_device
     from ..scoring.loading import load_model
     from ..suites.base import items_frame, score_items
