@@ -7,12 +7,9 @@ from functools import cache
 from importlib import import_module
 
 import pandas as pd
-import pyarrow.parquet as parquet
 
-from babylogue.analysis.comparisons import Contrast, comparisons_table, differences
+from babylogue.analysis.comparisons import Contrast, comparisons_table, differences, read_item_scores
 from babylogue.logs import job_log, logger
-
-BULK = {"scores", "tokens"}  # columns of item scores that no comparison looks at
 
 
 def main(job):
@@ -31,8 +28,7 @@ def suite_differences(suite, contrasts, files) -> list[dict]:
     @cache
     def item_scores(run: str, checkpoint: str) -> list[pd.DataFrame]:
         own = [path for key, path in files.items() if (key[0], *key[2:]) == (run, checkpoint, suite.name)]
-        columns = [name for name in parquet.read_schema(own[0]).names if name not in BULK]
-        return [pd.read_parquet(path, columns=columns) for path in own]
+        return [read_item_scores(path) for path in own]
 
     found = differences(suite, [Contrast(*contrast) for contrast in contrasts], item_scores)
     logger.info("%s: %d differences", suite.name, len(found))

@@ -9,10 +9,12 @@ resample, and `aoa_surprisal`, of which neither more nor less is better.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from pyarrow.parquet import read_schema
 from scipy.stats import rankdata
 
 from ..errors import UserError
@@ -25,6 +27,7 @@ COLUMNS = [
     "p", "p_holm", "differs", "test", "n", "seeds",
 ]  # fmt: skip
 ALPHA = 0.05
+BULK = {"scores", "tokens"}  # of item scores
 
 
 class Contrast(NamedTuple):
@@ -42,6 +45,11 @@ class Statistic(NamedTuple):
     metric: str
     columns: tuple[str, ...]
     function: Callable[[Columns], float]
+
+
+def read_item_scores(path: str | Path) -> pd.DataFrame:
+    """Item scores as `differences` takes them, without the columns that no comparison looks at."""
+    return pd.read_parquet(path, columns=[name for name in read_schema(path).names if name not in BULK])
 
 
 def _spearman(columns: Columns) -> float:

@@ -5,13 +5,14 @@ which returns the exit status. It is imported only when it is asked for, since t
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from ..errors import UserError
 
-COMMANDS: tuple[str, ...] = ()
+COMMANDS: tuple[str, ...] = ("score", "compare", "status")
 FAILED = 1  # a user's mistake in a file or name; argparse ends with 2 where the arguments are wrong
 INTERRUPTED = 130
 
@@ -33,9 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         own.set_defaults(run=command.run)
     parsed = parser.parse_args(arguments)
     try:
-        return parsed.run(parsed)
+        status = parsed.run(parsed)
+        sys.stdout.flush()
+        return status
     except UserError as error:
         print(f"babylogue: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:  # what reads the output has had enough, as head has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -32,7 +32,7 @@ def find_model(name: str, results: Path) -> Path:
     seeds = sorted(int(path.name[4:]) for path in run.glob("seed*") if path.name[4:].isdigit())
     seed = int(parts["seed"]) if parts["seed"] else next(iter(seeds), 0)
     folder = run / f"seed{seed}"
-    checkpoint = parts["checkpoint"] or _kept(folder)
+    checkpoint = parts["checkpoint"] or kept_checkpoint(folder)
     if not (folder / checkpoint / "config.json").is_file():
         there = ", ".join(sorted(file.parent.name for file in folder.glob("*/config.json")))
         raise UserError(
@@ -45,8 +45,8 @@ def _names(folder: Path) -> str:
     return ", ".join(sorted(path.name for path in folder.glob("*") if path.is_dir()))
 
 
-def _kept(folder: Path) -> str:
-    """`final` of a pre-trained run, `best` of a tuned one."""
+def kept_checkpoint(folder: Path) -> str:
+    """What a run is judged by, from the folder of one of its seeds: `final` if it is pre-trained, else `best`."""
     try:
         method = yaml.safe_load((folder / "settings.yaml").read_text())["method"]
     except (OSError, yaml.YAMLError, KeyError, TypeError):

@@ -197,7 +197,7 @@ class Scorer:
                 if (longest := max(rows[index].positions) + 1) > self.max_positions:
                     raise UserError(
                         f"item {names[index]}: {longest} tokens, but the model takes at most "
-                        f"{self.max_positions}; leave the suite out or use a model with a longer context"
+                        f"{self.max_positions}; leave it out or use a model with a longer context"
                     )
         for batch in batches([len(rows[index]) for index in live], self.batch_tokens):
             members = [live[index] for index in batch]

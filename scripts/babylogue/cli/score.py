@@ -1,0 +1,181 @@
+"""`babylogue score MODEL FILE`: log-probabilities of one's own sentences or minimal pairs."""
+
+import json
+import logging
+import math
+import os
+import sys
+from pathlib import Path
+
+from ..errors import UserError
+from .models import MODEL_HELP, find_model
+from .output import print_json, print_table
+from .sentences import FORMATS, STDIN, Sentences, read_sentences
+
+HELP = "log-probabilities of your own sentences or minimal pairs"
+EXAMPLES = """\
+columns of FILE, in any order; all others are carried along:
+  sentence     a sentence a line; plain text needs no header
+  good, bad    minimal pairs; BLiMP's sentence_good, sentence_bad are the same
+  context      what goes before and is not scored itself; optional, with either
+  group        pairs are counted by it; optional; BLiMP's UID is the same
+
+Write texts as the models were trained on: words and punctuation apart, clitics
+on their words, capitals in names and I alone, as in "where's the kitty ?". A
+speaker tag in front (*CHI: the child, *MOT: the mother) is as it was in
+training, and may be left out.
+
+columns of the result: log_probability, the sum of natural logarithms over the
+scored tokens; tokens, how many these are; per_token, the mean; surprisal_bits,
+the negative sum in bits. Of pairs: both sums and numbers of tokens, good minus
+bad, and which is preferred. Accuracy is the percentage of pairs in which good
+is, with its 95 % interval; that of several groups is the mean over groups.
+
+examples:
+  babylogue score dpo_natural pairs.csv
+  babylogue score base/final sentences.txt --out scores.csv
+  babylogue score results/models/base/seed0/final blimp/anaphor_number_agreement.jsonl --json
+  echo "where's the kitty ?" | babylogue score base -
+"""
+WRITERS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".jsonl": "json"}
+
+
+def add_arguments(parser) -> None:
+    """MODEL, FILE and options."""
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument("file", metavar="FILE", help="CSV, TSV, JSON lines or text, by its suffix; - is stdin")
+    parser.add_argument("--format", choices=[*dict.fromkeys(FORMATS.values()), "text"], help="what FILE is")
+    parser.add_argument("--out", type=Path, help=f"write the table to a file ({', '.join(WRITERS)}) too")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the results")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments) -> int:
+    """Score the file, print the table, write it where that is asked for."""
+    if arguments.out and arguments.out.suffix not in WRITERS:
+        raise UserError(f"--out {arguments.out}: the suffix must be one of {', '.join(WRITERS)}")
+    if arguments.out and arguments.file != STDIN and arguments.out.resolve() == Path(arguments.file).resolve():
+        raise UserError(f"--out {arguments.out}: that is the file to score; name another")
+    folder = find_model(arguments.model, arguments.results)
+    sentences = read_sentences(arguments.file, arguments.format)
+    scored = _scored(folder, sentences)
+    table, rows = _table(sentences, scored), _accuracies(sentences, scored)
+    if arguments.out:
+        _write(table, arguments.out)
+    if arguments.json:
+        items = json.loads(table.to_json(orient="records", double_precision=15))
+        print_json({"model": str(folder), "items": items} | ({"accuracy": rows} if rows else {}))
+        return 0
+    if not arguments.out:
+        print_table(table.columns, (map(_cell, row) for row in table.itertuples(index=False)))
+    if rows:
+        print()
+        print_table(
+            ["group", "accuracy", "95 % interval", "pairs"],
+            ((row["group"], *_percent(row), row["n"]) for row in rows),
+        )
+    if arguments.out:
+        print(f"{len(table)} lines in {arguments.out}")
+    return 0
+
+
+def _scored(folder: Path, sentences: Sentences):
+    """Item scores (suites/base.py): a sentence is an item of one candidate; of a pair the good one is first."""
+    from ..model.device import prepare_device
+    from ..scoring.loading import load_model
+    from ..suites.base import items_frame, score_items
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    device = prepare_device(os.cpu_count())
+    model, tokenizer = load_model(folder, str(device))
+    if tokenizer("a")["input_ids"][0] != tokenizer.bos_token_id:
+        message = f"{folder}: its tokenizer puts nothing in front, so that the first token of a text is not scored"
+        print(message, file=sys.stderr)
+    items = items_frame(
+        (
+            f"in line {record.line}",
+            str(record.columns.get("group") or "all"),
+            [context := record.columns.get("context") or ""] * len(sentences.fields),
+            [_after(context, record.columns[field]) for field in sentences.fields],
+        )
+        for record in sentences.records
+    )
+    try:
+        return score_items(model, tokenizer, items, batch_tokens=2048)
+    except UserError as error:
+        raise UserError(f"{sentences.name}: {error}") from error
+
+
+def _after(context: str, text: str) -> str:
+    """The text as it goes on after its context: with a space between, unless there is one."""
+    return text if not context or context[-1].isspace() or text[0].isspace() else f" {text}"
+
+
+def _table(sentences: Sentences, scored):
+    """What the file has, and the scores."""
+    import pandas as pd
+
+    computed = []
+    for sums, tokens in zip(scored["scores"], scored["tokens"], strict=True):
+        if len(sums) == 1:
+            # Of a text without a scored token nothing is known.
+            total = sums[0] if tokens[0] else None
+            computed.append(
+                {
+                    "log_probability": total,
+                    "tokens": tokens[0],
+                    "per_token": total and total / tokens[0],
+                    "surprisal_bits": total and -total / math.log(2),
+                }
+            )
+        else:
+            difference = sums[0] - sums[1]
+            computed.append(
+                {
+                    "log_probability_good": sums[0],
+                    "log_probability_bad": sums[1],
+                    "tokens_good": tokens[0],
+                    "tokens_bad": tokens[1],
+                    "difference": difference,
+                    "preferred": "good" if difference > 0 else "bad" if difference < 0 else "neither",
+                }
+            )
+    # A file that was scored before has these columns already.
+    return pd.DataFrame([record.columns | own for record, own in zip(sentences.records, computed, strict=True)])
+
+
+def _accuracies(sentences: Sentences, scored) -> list[dict]:
+    """Metric rows of pairs: each group, then "all", the mean over groups; a tie is half right."""
+    from ..suites.base import accuracy_rows
+
+    if len(sentences.fields) == 1:
+        return []
+    rows = [row for row in accuracy_rows(scored) if row["metric"] == "accuracy_ties_half"]
+    if len(rows) == 2:  # one group, and its mean
+        rows = rows[-1:]
+    return [row | {"metric": "accuracy"} for row in rows]
+
+
+def _percent(row: dict) -> tuple[str, str]:
+    return f"{row['value']:.1f}", f"{row['ci_low']:.1f} to {row['ci_high']:.1f}"
+
+
+def _cell(value) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.3f}"
+    return "" if value is None else str(value)
+
+
+def _write(table, path: Path) -> None:
+    try:
+        if path.suffix == ".parquet":
+            table.to_parquet(path)
+        elif path.suffix == ".jsonl":
+            table.to_json(path, orient="records", lines=True, double_precision=15, force_ascii=False)
+        else:
+            table.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
+    except OSError as error:
+        raise UserError(f"--out {path}: it cannot be written: {error.strerror or error}") from error
+    except (TypeError, ValueError) as error:  # pyarrow's own among them
+        raise UserError(f"--out {path}: a column has values of more than one kind; write .jsonl") from error

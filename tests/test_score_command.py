@@ -1,0 +1,164 @@
+"""`babylogue score`: against transformers alone, minicons, and the suites of the workflow."""
+
+import csv
+import json
+import math
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+from minicons.scorer import IncrementalLMScorer
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from babylogue.cli.main import COMMANDS
+from command_line import babylogue, refused
+
+SENTENCES = ["where is the ball ?", "ball the is where ?", '*CHI: look , a "dog" .', "dog"]
+
+
+@pytest.fixture(scope="module")
+def base(small):
+    """A real pre-trained model, tiny."""
+    return small.folder / "results/models/base/seed0/final"
+
+
+@pytest.fixture(scope="module")
+def loaded(base):
+    return AutoModelForCausalLM.from_pretrained(base).eval(), AutoTokenizer.from_pretrained(base)
+
+
+def log_probability(loaded, text: str, after: str = "") -> tuple[float, int]:
+    """Sum over the tokens of `text` that come after the context `after`, and how many; transformers alone."""
+    model, tokenizer = loaded
+    ids = tokenizer(after + text, return_tensors="pt").input_ids
+    before = len(tokenizer(after).input_ids) if after else 1
+    with torch.no_grad():
+        table = model(ids).logits[0].double().log_softmax(-1)
+    own = [float(table[place - 1, ids[0, place]]) for place in range(before, ids.shape[1])]
+    return sum(own), len(own)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_there_at_once_with_examples(command):
+    program = (
+        "import sys\nfrom babylogue.cli.main import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit as end: assert not end.code\n"
+        "assert not {'torch', 'transformers', 'pandas', 'snakemake'} & sys.modules.keys()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, command, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    examples = done.stdout.split("examples:\n")[1].splitlines()
+    assert examples and all(f"babylogue {command}" in line for line in examples)
+
+
+def test_sentences_as_transformers_and_minicons_score_them(small, base, loaded, tmp_path):
+    with open(tmp_path / "own.csv", "w", newline="", encoding="utf-8-sig") as file:
+        table = csv.writer(file)
+        table.writerow(["item", "sentence"])
+        table.writerows(enumerate(SENTENCES))
+    out = tmp_path / "scored.parquet"
+    done = babylogue(
+        "score", "base/final", tmp_path / "own.csv", "--json", "--out", out, "--results", small.folder / "results"
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["model"] == str(base)
+    assert [row["sentence"] for row in found["items"]] == SENTENCES
+    assert [row["item"] for row in found["items"]] == ["0", "1", "2", "3"]
+    model, tokenizer = loaded
+    peer = IncrementalLMScorer(model, "cpu", tokenizer=tokenizer)
+    # minicons sums over the same tokens; the tokenizer puts the beginning of sequence in front by itself.
+    sums = peer.sequence_score(SENTENCES, reduction=lambda values: values.sum().item())
+    for row, sentence, peers in zip(found["items"], SENTENCES, sums, strict=True):
+        total, tokens = log_probability(loaded, sentence)
+        assert row["tokens"] == tokens
+        assert row["log_probability"] == pytest.approx(total, abs=1e-3) == pytest.approx(peers, abs=1e-3)
+        assert row["per_token"] == pytest.approx(total / tokens, abs=1e-3)
+        assert row["surprisal_bits"] == pytest.approx(-total / math.log(2), abs=2e-3)
+    pd.testing.assert_frame_equal(pd.read_parquet(out), pd.DataFrame(found["items"]))
+
+
+def test_pairs_are_decided_as_the_suites_decide_them(small, tmp_path):
+    results = small.folder / "results"
+    items = pd.read_parquet(results / "suites/toy_grammar.parquet")
+    good, bad = zip(*items["candidates"], strict=True)
+    pairs = pd.DataFrame(
+        {"UID": items["group"], "sentence_good": good, "sentence_bad": bad, "n": range(len(items))}
+    )
+    pairs.to_json(tmp_path / "pairs.jsonl", orient="records", lines=True)
+    out = tmp_path / "scored.csv"
+    arguments = ("score", "base", tmp_path / "pairs.jsonl", "--results", results, "--json", "--out", out)
+    done = babylogue(*arguments)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    wanted = json.loads((results / "scores/base/seed0/final/toy_grammar.json").read_text())["rows"]
+    assert found["accuracy"] == [
+        pytest.approx(row | {"metric": "accuracy"}) for row in wanted if row["metric"] == "accuracy_ties_half"
+    ]
+    items = pd.read_parquet(results / "scores/base/seed0/final/toy_grammar.parquet")
+    written = pd.read_csv(out)
+    assert ((written["preferred"] == "good") == items["correct"]).all()
+    assert written["n"].tolist() == list(range(len(items)))
+    assert set(written["group"]) == set(items["group"])
+    differences = written["log_probability_good"] - written["log_probability_bad"]
+    assert differences.to_numpy() == pytest.approx(written["difference"].to_numpy())
+
+
+def test_what_comes_after_a_context_and_the_table_that_is_printed(base, loaded, tmp_path):
+    context, good, bad = "*MOT: where is the ball ?", "*CHI: there .", "*CHI: dog is ."
+    file = tmp_path / "pairs.tsv"
+    file.write_text(f"context\tgood\tbad\n{context}\t{good}\t{bad}\n\t{good}\t{bad}\n")
+    done = babylogue("score", base, file)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    columns = lines[0].split()
+    assert columns[:3] == ["context", "good", "bad"] and columns[-2:] == ["difference", "preferred"]
+    for line, before in zip(lines[1:3], (context, ""), strict=True):
+        numbers = [float(number) for number in line.split()[-6:-1]]
+        for text, found, count in zip((good, bad), numbers[:2], numbers[2:4], strict=True):
+            total, tokens = log_probability(loaded, f" {text}" if before else text, before)
+            assert (found, count) == (pytest.approx(total, abs=2e-3), tokens)
+    assert lines[-2].split() == ["group", "accuracy", "95", "%", "interval", "pairs"]
+    assert lines[-1].split()[0] == "all" and lines[-1].split()[-1] == "2"
+
+
+def test_standard_input_and_a_sentence_that_is_too_long(base):
+    done = babylogue("score", base, "-", given="\n".join(["look !", "", "dog " * 2000, "no ."]))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "standard input: item in line 3: " in done.stderr
+    assert "the model takes at most" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "text,item\nlook !,1\n", "line 2: no column 'sentence' among text, item"),
+        ("a.csv", "good,item\nlook !,1\n", "line 2: no column 'bad' among good, item"),
+        ("a.csv", "sentence\nlook !\n  \n", "line 3: 'sentence' is empty"),
+        ("a.csv", "sentence,item\nlook , a dog !,1\n", "line 2: more cells than the header"),
+        ("a.csv", "good,bad\nlook !,look !\n", "line 2: good and bad are the same"),
+        ("a.csv", "sentence\n", "holds no sentence"),
+        ("a.jsonl", '{"sentence": "look !"}\n{"sentence": 3}\n', "line 2: 'sentence' is no text"),
+        ("a.jsonl", '\n["look !"]\n', "line 2: not a JSON object"),
+        ("a.jsonl", "look !\n", "line 1: not JSON"),
+        ("a.txt", b"caf\xe9\n", "not UTF-8"),
+        ("a.txt", None, "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_scored_is_told_in_a_line(base, tmp_path, name, content, said):
+    if content is not None:
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    message = refused("score", base, tmp_path / name)
+    assert message.startswith(f"babylogue: {tmp_path / name}") and said in message
+
+
+def test_names_and_arguments_that_are_wrong(base, tmp_path):
+    (tmp_path / "own.txt").write_text("look !\n")
+    assert "neither a model folder nor a run" in refused("score", "nothing", tmp_path / "own.txt")
+    assert "the suffix must be one of" in refused("score", base, tmp_path / "own.txt", "--out", "own.doc")
+    itself = ("--out", tmp_path / "own.csv")
+    assert "that is the file to score" in refused("score", base, tmp_path / "own.csv", *itself)
+    assert "required: FILE" in refused("score", base, status=2)
