@@ -18,7 +18,7 @@ LAYERS = [
     "errors", "settings", "fingerprint", "integrity", "mishaps", "logs", "benchmarks", "cluster", "provenance",
     "network", "dialogue", "transcripts", "tokenizer", "model", "scoring", "teacher", "preferences",
     "reinforcement", "suites", "analysis", "report", "hub", "model_rows", "configuration",
-    "cli", "__main__",
+    "configuration_table", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
 
