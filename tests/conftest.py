@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from babylogue.suites import registry
+from babylogue.transcripts.toy.corpora import write_toy_transcripts
+from babylogue.transcripts.toy.settings import ToySettings
 from small_workflow import OVERLAY, cut_small
 
 PROJECT = Path(__file__).parents[1]
@@ -134,6 +137,19 @@ def edited(finished):
     for path, content in before.items():
         if path.read_bytes() != content:
             path.write_bytes(content)
+
+
+def write_placeholders(data: Path) -> None:
+    """A data folder that has a file for whatever a preset looks for, of which transcripts alone can be read."""
+    write_toy_transcripts(data / "childes", ToySettings(words=500, children=1, transcripts_per_child=1))
+    for name in registry.NAMES:
+        for source in registry.load(name).sources:
+            path = data / source.path.replace("*", "one")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    pairs = data / "peer/dpo_natural_train.json"
+    pairs.parent.mkdir()
+    pairs.touch()
 
 
 def weights(folder: Path) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 
+import jsonschema
 import pytest
 import yaml
 
@@ -323,6 +324,41 @@ def test_every_setting_is_in_the_default_file():
 
 def test_schema_is_in_step():
     assert json.loads((PROJECT / "config.schema.json").read_text()) == schema()
+
+
+FILES = [PROJECT / "config.yaml", *sorted((PROJECT / "presets").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_an_editor_finds_the_schema_and_no_mistake(path):
+    first, *_ = path.read_text().splitlines()
+    named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert (path.parent / named[1]).resolve() == PROJECT / "config.schema.json"
+    jsonschema.validate(yaml.safe_load(path.read_text()), json.loads((path.parent / named[1]).read_text()))
+
+
+@pytest.mark.parametrize(
+    ("overlay", "valid"),
+    [
+        (
+            {
+                "models": {"base_sentences": None, "ppo_bleu": {"kl_coefficient": 0.1}},
+                "teacher": {"engine": "auto"},
+            },
+            True,
+        ),
+        ({"pairs": {"natural": {"max_pairs": 10}}, "published": {"smollm2": None}}, True),
+        ({"ppo": {"guard": {"max_kl": None}, "temperature": {"values": [1, 0.5], "steps": 3}}}, True),
+        ({"tokenizer": {"vocabularry": 900}}, False),
+        ({"tokenizer": {"vocabulary": "many"}}, False),
+        ({"models": {"dpo_natural": {"method": "dpo", "gamma": 1}}}, False),
+        ({"models": {"dpo_natural": {"method": "sft"}}}, False),
+        ({"pairs": {"natural": {"kind": "natural", "shares": {"natural": 1}}}}, False),
+        ({"evaluate": [{"suites": ["blimp"]}]}, False),
+    ],
+)
+def test_an_editor_marks_mistakes_in_an_overlay_and_nothing_else(overlay, valid):
+    assert jsonschema.Draft202012Validator(schema()).is_valid(overlay) == valid
 
 
 def test_a_model_stands_by_its_kept_checkpoint_or_by_what_is_scored_of_it():

@@ -312,7 +312,7 @@ def test_a_clock_that_was_set_back(small, tmp_path):
     assert stopped.returncode != 0
     assert "has older modification time" in stopped.stdout
     assert "toy_grammar.parquet" in stopped.stdout
-    (command,) = re.findall(r"`(find results [^`]+)`", (PROJECT / "README.md").read_text())
+    (command,) = re.findall(r"`(find results [^`]+)`", (PROJECT / "docs/troubleshooting.md").read_text())
     subprocess.run(command, shell=True, cwd=workflow.folder, check=True)
     workflow.snakemake(*RUN)
     assert workflow.planned(*OVERLAY) == {}

@@ -5,25 +5,13 @@ import yaml
 from snakemake.utils import update_config
 
 from babylogue.configuration import load_configuration
-from babylogue.suites import registry
-from babylogue.transcripts.toy.corpora import write_toy_transcripts
-from babylogue.transcripts.toy.settings import ToySettings
-from conftest import PROJECT
+from conftest import PROJECT, write_placeholders
 
 
 @pytest.fixture(scope="module")
 def with_data(project):
     """The project with a data folder that has a file for whatever a preset looks for."""
-    data = project.folder / "data"
-    write_toy_transcripts(data / "childes", ToySettings(words=500, children=1, transcripts_per_child=1))
-    for name in registry.NAMES:
-        for source in registry.load(name).sources:
-            path = data / source.path.replace("*", "one")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-    pairs = data / "peer/dpo_natural_train.json"
-    pairs.parent.mkdir()
-    pairs.touch()
+    write_placeholders(project.folder / "data")
     return project
 
 

@@ -7,6 +7,8 @@ import tomllib
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from conftest import PROJECT
 
@@ -16,7 +18,7 @@ LAYERS = [
     "errors", "settings", "fingerprint", "integrity", "mishaps", "logs", "benchmarks", "cluster", "provenance",
     "network", "dialogue", "transcripts", "tokenizer", "model", "scoring", "teacher", "preferences",
     "reinforcement", "suites", "analysis", "report", "hub", "model_rows", "configuration",
-    "cli", "__main__",
+    "configuration_table", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
 
@@ -25,6 +27,18 @@ def test_conda_environment_is_in_step_with_pyproject():
     wanted = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
     environment = yaml.safe_load((PROJECT / "envs/babylogue.yaml").read_text())
     assert environment["dependencies"][-1]["pip"] == wanted
+
+
+def test_hooks_before_a_commit_have_versions_that_the_tests_take_too():
+    hooks = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    pinned = dict(own.split("==") for hook in hooks for own in hook["additional_dependencies"])
+    wanted = map(
+        Requirement,
+        tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["test"],
+    )
+    known = {own.name: own.specifier for own in wanted}
+    assert {name for name in pinned if name in known} == {"ruff", "snakefmt"}
+    assert all(Version(pinned[name]) in known[name] for name in ("ruff", "snakefmt"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))

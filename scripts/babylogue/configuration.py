@@ -350,22 +350,33 @@ def load_configuration(raw: dict[str, Any]) -> Configuration:
         raise UserError(_describe(first, raw) + more) from None
 
 
+REPLACED_AS_WHOLES = ("Grid", "Schedule")  # an overlay gives all of one: an entry of a list, a value by itself
+
+
 def schema() -> dict[str, Any]:
-    """JSON schema of config.yaml: the typed settings, with rows that may lean on their method's section."""
+    """JSON schema of config.yaml and of overlays, for an editor: names, types and ranges of what is there.
+
+    An overlay names only what differs, and a row leans on its method's section, so no key of a table is required;
+    that a key is missing from the whole is told by load_configuration alone.
+    """
     whole = Configuration.model_json_schema()
+    definitions = whole["$defs"]
     for method, row in ROWS.items():
-        definition = whole["$defs"][row.__name__]
-        definition["required"] = ["method"]
+        properties = definitions[row.__name__]["properties"]
         whole["properties"][method] = {
             "type": "object",
             "description": f"Settings that every row of method {method} begins with.",
-            "properties": {key: value for key, value in definition["properties"].items() if key != "method"},
+            "properties": {key: value for key, value in properties.items() if key != "method"},
             "additionalProperties": False,
         }
+    for name, definition in definitions.items():
+        if name not in REPLACED_AS_WHOLES:
+            definition.pop("required", None)
+    del whole["required"]
     for table in ("models", "pairs", "published"):
         rows = whole["properties"][table]["patternProperties"]
-        rows[NAME] = {"anyOf": [rows[NAME], {"type": "null", "description": "Leaves the row of that name out."}]}
-    del whole["required"]  # presets name only what differs
+        kinds = rows[NAME].get("oneOf", [rows[NAME]])  # without its method a row may be of several
+        rows[NAME] = {"anyOf": [*kinds, {"type": "null", "description": "Leaves the row of that name out."}]}
     return whole
 
 

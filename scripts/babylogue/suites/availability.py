@@ -58,6 +58,8 @@ def locate(suite: Suite, settings: SuiteSettings, downloads: str | Path, environ
     else:
         here = f"no suites.mirror with {', '.join(suite.files)}"
     (release,) = {source.release for source in suite.sources}
+    if release is None:
+        raise Absent(suite, here)
     place = Place(str(Path(downloads, release)), release)
     if manifest(release, downloads).exists():
         return place

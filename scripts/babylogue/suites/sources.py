@@ -14,7 +14,8 @@ NOT_STATED = "none stated"
 class Source:
     """Files of a benchmark: `path` is a glob pattern relative to the mirror folder, `count` how many match it.
 
-    `release` is what they are downloaded with, by its name in releases.RELEASES, which has address and revision.
+    `release` is what they are downloaded with, by its name in releases.RELEASES, which has address and revision;
+    None where they are in the mirror or nowhere.
     `access` is open, or token where a login's token is needed. `sha256` is
     the `release_digest` (origins.py) of the files in the release that the suite was made with; None where that
     was not at hand. `instead` is a pattern that is taken where `path` matches nothing.
@@ -24,7 +25,7 @@ class Source:
     home: str
     licence: str = NOT_STATED
     count: int = 1
-    release: str = field(kw_only=True)
+    release: str | None = field(default=None, kw_only=True)
     access: Literal["open", "token"] = "open"
     sha256: str | None = None
     instead: str | None = None
