@@ -104,10 +104,10 @@ def test_what_was_never_made_and_a_row_that_is_new(workflow):
 def test_what_stops_snakemake_is_told_in_a_line(workflow, tmp_path):
     workflow.write("wrong.yaml", "dpo: {bata: 0.3}\n")
     message = refused("status", *OVERLAY, "wrong.yaml", folder=workflow.folder)
-    assert (
-        message
-        == "babylogue: snakemake: configuration: dpo.bata: unknown key; see config.yaml for the keys that there are"
+    told = (
+        "babylogue: snakemake: configuration: dpo.bata: unknown key; see config.yaml for the keys that there are"
     )
+    assert message == told
     assert "no such file" in refused("status", "--configfile", "none.yaml", folder=workflow.folder)
     assert "a number of cores" in refused("status", "--cores", 0, folder=workflow.folder, status=2)
     (tmp_path / "scripts").symlink_to(workflow.folder / "scripts")
