@@ -17,6 +17,7 @@ def main(job):
     triplets = pq.read_table(job.input.triplets, columns=COLUMNS)
     families = pd.read_parquet(job.input.split, columns=["transcript", "family"]).set_index("transcript")["family"]
     counter = token_counter(job.input.tokenizer) if "tokenizer" in job.input.keys() else None
+    logger.info("choosing from %d triplets", triplets.num_rows)
     pairs, filters = natural_pairs(triplets, families, NaturalPairs(**job.params.settings), counter)
     pairs.to_parquet(job.output.pairs)
     filters.write(job.output.filters)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from babylogue.logs import job_log, logger
+from babylogue.logs import job_log, logger, progress
 from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
 from babylogue.tokenizer.settings import TokenizerSettings
 
@@ -17,7 +17,8 @@ def main(job):
     speakers = set()
     for triplets in job.input:
         speakers.update(pd.read_parquet(triplets, columns=["speakers"])["speakers"].explode().dropna())
-    tokenizer = train_tokenizer(words.dropna(), speakers, TokenizerSettings(**job.params.settings))
+    turns = progress(words.dropna(), description="turns", unit="turn")
+    tokenizer = train_tokenizer(turns, speakers, TokenizerSettings(**job.params.settings))
     save_tokenizer(tokenizer, Path(job.output[0]))
     logger.info("%d tokens, %d of them speaker tags", tokenizer.get_vocab_size(), len(speakers))
 

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from babylogue.errors import UserError
-from babylogue.logs import job_log, logger, progress
+from babylogue.logs import ProgressBar, job_log, logger, progress
 
 
 def test_lines_go_to_the_terminal_and_to_the_file(tmp_path, capsys):
@@ -82,3 +82,23 @@ def test_progress_is_lines(tmp_path):
         for _ in progress(range(3), description="steps", unit="step", every_s=0):
             pass
     assert "3/3" in (tmp_path / "job.log").read_text().replace(".00", "")
+
+
+def test_progress_within_progress_is_lines_too(tmp_path):
+    with job_log(tmp_path / "job.log", "job"):
+        for _ in progress(range(2), description="outer", unit="step", every_s=0):
+            for _ in progress(range(2), description="inner", unit="item", every_s=0):
+                pass
+    log = (tmp_path / "job.log").read_text()
+    assert "\x1b" not in log, "no cursor moves"
+    assert "outer" in log and "inner" in log
+    assert all("%|" in line for line in log.splitlines())
+
+
+def test_downloads_of_the_hub_are_lines(tmp_path):
+    with job_log(tmp_path / "job.log", "published llama"):
+        # As huggingface_hub makes its bars.
+        bar = ProgressBar(desc="Downloading", total=3_000_000, unit="B", unit_scale=True, initial=0, every_s=0)
+        bar.update(1_500_000)
+        bar.close()
+    assert "1.50M/3.00M" in (tmp_path / "job.log").read_text()

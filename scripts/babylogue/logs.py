@@ -86,20 +86,17 @@ class _ProgressLines:
         pass
 
 
+class ProgressBar(tqdm):
+    """A tqdm bar whose refreshes are log lines, at most one in `every_s` seconds."""
+
+    def __init__(self, *arguments, every_s: float = 5.0, **named):
+        form = {"file": _ProgressLines(), "unit_scale": True, "ascii": True, "position": 0}  # lines have no cursor
+        pace = {"mininterval": every_s, "maxinterval": float("inf"), "delay": every_s}
+        super().__init__(*arguments, **named | form | pace)
+
+
 def progress(
     iterable=None, *, total=None, initial: int = 0, description: str, unit: str, every_s: float = 5.0
-) -> tqdm:
-    """A tqdm bar whose refreshes are log lines, at most one in `every_s` seconds; `initial` is done already."""
-    return tqdm(
-        iterable,
-        total=total,
-        initial=initial,
-        desc=description,
-        unit=unit,
-        unit_scale=True,
-        file=_ProgressLines(),
-        mininterval=every_s,
-        maxinterval=float("inf"),
-        delay=every_s,
-        ascii=True,
-    )
+) -> ProgressBar:
+    """A ProgressBar of which `initial` is done already."""
+    return ProgressBar(iterable, total=total, initial=initial, desc=description, unit=unit, every_s=every_s)

@@ -17,6 +17,7 @@ from sklearn.feature_extraction import FeatureHasher
 from sklearn.linear_model import LogisticRegression
 
 from ..errors import UserError
+from ..logs import progress
 from ..scoring.intervals import wilson
 from ..suites.shared_tokens import tokens
 
@@ -36,20 +37,21 @@ def evaluate(train_pairs: pd.DataFrame, test_pairs: pd.DataFrame, seed: int) -> 
     ci_high (percent, Wilson), n. Raises UserError if a table lacks a column or is empty.
     """
     train, test = examples(train_pairs, "tuning"), examples(test_pairs, "test")
-    differences = {
-        "length": (True, rule(_length, train, test)),
-        "unigram": (True, compare(unigram(train), test)),
-        "bigram": (True, compare(bigram(train), test)),
-        "reply_classifier": (True, logistic(reply_words, train, test, seed)),
-        "token_sharing": (False, rule(_shares_no_token, train, test)),
-        "question_mark": (False, rule(_question_marks_differ, train, test)),
-        "pmi": (False, compare(pmi(train), test)),
-        "word_crosses": (False, logistic(_crosses, train, test, seed)),
+    decisions = {
+        "length": (True, lambda: rule(_length, train, test)),
+        "unigram": (True, lambda: compare(unigram(train), test)),
+        "bigram": (True, lambda: compare(bigram(train), test)),
+        "reply_classifier": (True, lambda: logistic(reply_words, train, test, seed)),
+        "token_sharing": (False, lambda: rule(_shares_no_token, train, test)),
+        "question_mark": (False, lambda: rule(_question_marks_differ, train, test)),
+        "pmi": (False, lambda: compare(pmi(train), test)),
+        "word_crosses": (False, lambda: logistic(_crosses, train, test, seed)),
     }
     subset = np.array([not any(map(_shares_a_token, pair)) for pair in test])
     metrics = {"accuracy": np.full(len(test), True), "accuracy_no_shared_token": subset}
     rows = []
-    for name, (reply_only, values) in differences.items():
+    for name, (reply_only, decide) in progress(decisions.items(), description="baselines", unit="baseline"):
+        values = decide()
         for metric, kept in metrics.items():
             if kept.any():
                 estimate = wilson((np.sign(values[kept]) + 1) / 2)

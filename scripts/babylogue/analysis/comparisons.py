@@ -7,7 +7,7 @@ accuracy_last_token of fine-tuned tasks. Left out: `aoa`, which rests on a handf
 resample, and `aoa_surprisal`, of which neither more nor less is better.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from pyarrow.parquet import read_schema
 from scipy.stats import rankdata
 
 from ..errors import UserError
+from ..logs import progress
 from ..suites.base import Suite
 from ..suites.reading import COVARIATES, MEASURES, reading_scores
 from .differences import Columns, Difference, bootstrap, holm, of_bootstraps, of_credits
@@ -70,7 +71,7 @@ STATISTICS = (
 
 
 def differences(
-    suite: Suite, contrasts: Iterable[Contrast], item_scores: Callable[[str, str], list[pd.DataFrame]]
+    suite: Suite, contrasts: Sequence[Contrast], item_scores: Callable[[str, str], list[pd.DataFrame]]
 ) -> list[dict]:
     """The rows of a suite, without `p_holm` and `differs`; none for a suite that is not compared.
 
@@ -88,7 +89,7 @@ def differences(
         return np.array([bootstrap(statistic.function, own) for own in columns])
 
     rows = []
-    for contrast in contrasts:
+    for contrast in progress(contrasts, description=suite.name, unit="contrast"):
         a, b = item_scores(*contrast[:2]), item_scores(*contrast[2:])
         _check_items(suite.name, contrast, [table["item"] for table in (*a, *b)])
         if statistic := next((own for own in STATISTICS if {*own.columns} <= {*a[0].columns}), None):

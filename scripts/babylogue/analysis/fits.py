@@ -24,6 +24,7 @@ import pandas as pd
 from scipy.optimize import curve_fit
 from scipy.special import ndtri
 
+from ..logs import progress
 from ..scoring.intervals import CONFIDENCE
 from .seeds import pooled
 
@@ -106,9 +107,10 @@ def curve(row: pd.Series, words: np.ndarray) -> np.ndarray | None:
 def trajectory_fits(trajectories: pd.DataFrame) -> pd.DataFrame:
     """One row for every curve of a table of trajectories, columns COLUMNS; metrics that only count have none."""
     kept = trajectories[~trajectories["metric"].str.startswith(COUNTS)]
+    curves = kept.groupby(["run", "suite", "metric"], sort=False)
     rows = [
         dict(zip(("run", "suite", "metric"), key, strict=True)) | _row(own, key[-1])
-        for key, own in kept.groupby(["run", "suite", "metric"], sort=False)
+        for key, own in progress(curves, total=curves.ngroups, description="curves", unit="curve")
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 

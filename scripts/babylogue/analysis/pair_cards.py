@@ -25,7 +25,7 @@ from sklearn.model_selection import GroupKFold
 
 from ..dialogue import TAG, count_words, share_words, terminator
 from ..errors import UserError
-from ..logs import logger
+from ..logs import logger, progress
 from ..scoring.intervals import wilson
 from .baselines import examples, logistic, reply_words
 
@@ -126,7 +126,8 @@ def reply_only(pairs: pd.DataFrame) -> dict[str, Any] | None:
     seen = np.array([*examples(pairs, "own"), None], dtype=object)[:-1]  # an array of tuples, not of their items
     decisions = np.empty(len(pairs))
     folds = GroupKFold(min(FOLDS, owners))
-    for train, test in folds.split(pairs, groups=pairs[by]):
+    both = folds.split(pairs, groups=pairs[by])
+    for train, test in progress(both, total=folds.n_splits, description="classifier of replies", unit="fold"):
         decisions[test] = logistic(reply_words, seen[train], seen[test], seed=0)
     value, low, high, _ = wilson((np.sign(decisions) + 1) / 2)
     return {

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from ..dialogue import count_words, write_turn, write_turns
 from ..errors import UserError
+from ..logs import progress
 
 Texts = tuple[list[str], list[int]]
 """Texts with speaker tags, and the lexical words of each."""
@@ -46,7 +47,14 @@ def training_texts(
             _first_words(_pieces(adult), adult_share * budget),
         )
     write = _as_triplets if form == "triplets" else _as_sentences
-    return map(write, pieces)
+    return _told(map(write, pieces), _words(triplets))
+
+
+def _told(texts: Iterable[Texts], budget: int) -> Iterator[Texts]:
+    with progress(total=budget, description="texts", unit="w") as bar:
+        for piece in texts:
+            yield piece
+            bar.update(sum(piece[1]))
 
 
 def _words(triplets: Path) -> int:

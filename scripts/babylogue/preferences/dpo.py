@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from datasets import Dataset
+from datasets import Dataset, disable_progress_bars
 from transformers import PrinterCallback, TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
@@ -84,6 +84,8 @@ def train_dpo(
     folder, resumed = state.folder / "checkpoints", state.newest()
     if resumed:
         logger.info("going on from %s", resumed)
+    logger.info("%d pairs to learn from; first, what the reference model says of each", len(train))
+    disable_progress_bars()  # one for every way in which trl turns the pairs over
     watched = dict(zip(PARTS, map(_short_first, (sample, heldout)), strict=True))
     with no_space_is_a_user_error(state.folder):
         trainer = _Trainer(

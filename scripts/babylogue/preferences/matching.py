@@ -4,6 +4,8 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
+from ..logs import progress
+
 _ROUNDS = 30
 
 
@@ -33,7 +35,7 @@ def draw_rejected(
     for index in exchanges.tolist():
         members.setdefault(groups[index], []).append(index)
     drawn: dict[int, int] = {}
-    for indices in members.values():
+    for indices in progress(members.values(), description="drawing rejected replies", unit="group"):
         taken = generator.permutation(indices)
         at = dict(zip(indices, taken.tolist(), strict=True))
         bad = [index for index in indices if not allowed(index, at[index])]

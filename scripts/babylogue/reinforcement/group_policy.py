@@ -227,9 +227,8 @@ class _Rollouts(TrainerCallback):
         self.watch.load_state_dict(known["watch"])
 
     def on_train_begin(self, args, state, control, **kwargs):
-        self.bar = progress(
-            total=self.settings.steps, initial=len(self.rows), description=args.output_dir, unit="step"
-        )
+        method = "GRPO" if isinstance(self.settings, GRPOSettings) else "RLOO"
+        self.bar = progress(total=self.settings.steps, initial=len(self.rows), description=method, unit="step")
 
     def on_pre_optimizer_step(self, args, state, control, *, model, **kwargs):
         norm = torch.nn.utils.get_total_norm([own.grad for own in model.parameters() if own.grad is not None])

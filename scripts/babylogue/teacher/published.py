@@ -18,7 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from ..errors import UserError
-from ..logs import logger
+from ..logs import ProgressBar, logger
 from ..network import bounded_hub
 from ..network.archive import BadArchive, safe_members
 from .settings import PublishedModel
@@ -173,6 +173,7 @@ def _from_hub(source: PublishedModel, scratch: Path, staging: Path) -> dict:
             local_dir=staging,
             allow_patterns=list(HUB_FILES),
             ignore_patterns=list(OTHER_FRAMEWORKS),
+            tqdm_class=ProgressBar,
         )
     except GatedRepoError:
         raise UserError(_gated(source.hub)) from None

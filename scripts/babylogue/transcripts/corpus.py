@@ -40,8 +40,7 @@ def _read_files(files: list[SourceFile]) -> tuple[pa.Table, pa.Table, list[tuple
     return *rows.tables(), rejected
 
 
-def _batches(archives: list[Path], root: Path) -> Iterator[list[SourceFile]]:
-    batch: list[SourceFile] = []
+def _files(archives: list[Path], root: Path) -> Iterator[SourceFile]:
     seen: set[str] = set()
     for archive in archives:
         for file in list_archive(archive, root):
@@ -49,12 +48,7 @@ def _batches(archives: list[Path], root: Path) -> Iterator[list[SourceFile]]:
                 # A zip beside its unpacked folder must not count twice.
                 file = replace(file, damage="twice in the source")
             seen.add(file.transcript)
-            batch.append(file)
-            if len(batch) == _FILES_PER_TASK:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
+            yield file
 
 
 def read_corpus(
@@ -76,13 +70,14 @@ def read_corpus(
         UserError: more than `max_rejected_share` of the files cannot be read, or no utterance is left.
     """
     os.environ.setdefault("RAYON_NUM_THREADS", "1")  # the parser's own threads; the processes are ours
-    batches = _batches(archives, root)
+    files = list(_files(archives, root))
+    batches = (files[first : first + _FILES_PER_TASK] for first in range(0, len(files), _FILES_PER_TASK))
     waiting: list[Future] = []
     with (
         # Rows by the million and no cycles among them: collecting garbage would take a tenth of the time.
         ProcessPoolExecutor(processes, initializer=gc.disable) as pool,
         CorpusWriter(utterances, transcripts, rejected) as tables,
-        progress(description="transcripts", unit="file") as bar,
+        progress(total=len(files), description="transcripts", unit="file") as bar,
     ):
         while True:
             # A bounded queue keeps memory flat.

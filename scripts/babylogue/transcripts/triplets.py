@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..dialogue import count_words
+from ..logs import progress
 from .exchanges import exchange_keys
 from .settings import PARTS, SplitSettings, TripletSettings
 
@@ -177,7 +178,7 @@ def _shuffled(
 
     `keep` [ranks] says which transcripts are wanted; None: all.
     """
-    for file in buckets:
+    for file in progress(buckets, description="transcripts, in random order", unit="bucket"):
         table = pa.ipc.open_file(file).read_all()
         if keep is not None:
             table = table.filter(pa.array(keep[table["rank"].to_numpy()]))
