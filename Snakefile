@@ -1,7 +1,6 @@
 """Babylogue: from child-caregiver transcripts to a page of figures.
 
-`snakemake --cores all` makes everything that config.yaml asks for; `--configfile presets/NAME.yaml` lays a
-preset over it; a file's name alone, such as results/scores/base/seed0/final/toy_grammar.json, makes that file.
+`snakemake --cores all` makes what config.yaml asks for, or only the files named; `--configfile` lays a preset over.
 """
 
 import sys
@@ -35,6 +34,7 @@ include: "rules/reinforcement.smk"
 include: "rules/suites.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
+include: "rules/replies.smk"
 include: "rules/submission.smk"
 include: "rules/analysis.smk"
 include: "rules/push.smk"

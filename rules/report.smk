@@ -1,7 +1,7 @@
 """The tables and the page.
 
-Needs: every score that the configuration asks for, what analysis.smk makes, the logs of the models, the corpus
-statistics.
+Needs: every score that the configuration asks for, what analysis.smk and replies.smk make, the logs of the models,
+the corpus statistics.
 Makes: report/scores.csv, sources.csv, missing.csv, index.html.
 """
 
@@ -79,6 +79,7 @@ rule report:
         fits=f"{RESULTS}/report/trajectory_fits.csv",
         rewarded_runs=f"{RESULTS}/report/rewarded_runs.csv",
         correlations=f"{RESULTS}/report/reward_correlations.csv",
+        replies=f"{RESULTS}/report/replies.csv" if CONFIG.report.replies else [],
         statistics=f"{RESULTS}/corpus/statistics.json",
         logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
         templates=TEMPLATES,
@@ -95,6 +96,7 @@ rule report:
         suites=suite_descriptions,
         seeds=CONFIG.seeds,
         source=CONFIG.transcripts.source,
+        sampling=CONFIG.report.replies and settings_of(CONFIG.report.replies),
         judge=(
             CONFIG.teacher.judge
             if any("judge" in reward_needs(row.reward) for row in REWARDED.values())

@@ -32,6 +32,8 @@ def main(job):
             fits=read_table(job.input.fits),
             rewarded_runs=read_table(job.input.rewarded_runs),
             correlations=read_table(job.input.correlations),
+            **({"replies": read_table(job.input.replies)} if job.input.replies else {}),
+            sampling=job.params.sampling,
             logs=logs,
             descriptions=job.params.suites,
             sources=pd.read_csv(job.input.sources, dtype=str, keep_default_na=False),

@@ -21,8 +21,8 @@ FEEDS = {
     "utterances": {"split", "triplets", "corpus_statistics"},
     "split": {"triplets", "natural_pairs", "pair_card"},
     "triplets": {
-        "corpus_statistics", "natural_pairs", "pair_card", "ppo_ppo_bleu", "rollout_prompts", "suite", "tokenizer",
-        "tokens",
+        "corpus_statistics", "natural_pairs", "pair_card", "ppo_ppo_bleu", "reply_prompts", "rollout_prompts",
+        "suite", "tokenizer", "tokens",
     },
     "corpus_statistics": {"report"},
     "tokenizer": {"tokens", "pretrain_base", "pair_card"},
@@ -33,9 +33,12 @@ FEEDS = {
     "natural_pairs": {"pair_card", "dpo_dpo_natural", "ppo_ppo_bleu", "rollout_prompts", "suite", "baselines"},
     "pair_card": {"pair_cards"},
     "pair_cards": {"report"},
-    "pretrain_base": {"dpo_dpo_natural", "ppo_ppo_bleu", "score", "trajectories", "report"},
-    "dpo_dpo_natural": {"score", "report"},
-    "ppo_ppo_bleu": {"score", "rewarded_runs", "report"},
+    "pretrain_base": {"dpo_dpo_natural", "ppo_ppo_bleu", "score", "reply_samples", "trajectories", "report"},
+    "dpo_dpo_natural": {"score", "reply_samples", "report"},
+    "ppo_ppo_bleu": {"score", "reply_samples", "rewarded_runs", "report"},
+    "reply_prompts": {"reply_samples", "replies_table"},
+    "reply_samples": {"replies_table"},
+    "replies_table": {"report"},
     "rewarded_runs": {"report"},
     "suite": {"score"},
     "score": {"comparisons", "scores_table"},
@@ -48,7 +51,8 @@ FEEDS = {
 }  # fmt: skip
 NATURAL_TUNE = {  # of a pair set of the tune part, which no suite has
     "natural_pairs", "pair_card", "pair_cards", "dpo_dpo_natural", "rollout_prompts", "replies", "ppo_ppo_bleu",
-    "rewarded_runs", "baselines", "score", "comparisons", "scores_table", "trajectories", "report",
+    "reply_samples", "replies_table", "rewarded_runs", "baselines", "score", "comparisons", "scores_table",
+    "trajectories", "report",
 }  # fmt: skip
 NATURAL_TEST = {  # of a pair set of the test part, which is a suite
     "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "comparisons", "scores_table",
@@ -149,11 +153,11 @@ CASES = {
     ),
     "models, a row more": (
         setting({"method": "dpo", "parent": "base", "pairs": "natural"}, "models", "dpo_more"),
-        {"dpo_dpo_more"} | BASE_SCORES,
+        {"dpo_dpo_more", "reply_samples", "replies_table"} | BASE_SCORES,
     ),
     "models, a row less": (
         setting(None, "models", "ppo_bleu"),
-        {"comparisons", "scores_table", "trajectories", "rewarded_runs", "report"},
+        {"comparisons", "scores_table", "trajectories", "rewarded_runs", "replies_table", "report"},
     ),
     "suites": (setting(512, "suites", "batch_tokens"), rests_on("score")),
     "suites.lexical_decision": (
@@ -168,6 +172,9 @@ CASES = {
         BASE_SCORES,
     ),
     "seeds": (setting([0, 1], "seeds"), EVERY_SEED),
+    "report.replies": (setting(2, "report", "replies", "samples"), rests_on("reply_samples")),
+    "report.replies.prompts": (setting(13, "report", "replies", "prompts"), rests_on("reply_prompts")),
+    "report, without replies": (setting(None, "report", "replies"), {"report"}),
     "hub": (setting(False, "hub", "private"), set()),
     "results": (setting("elsewhere", "results"), set(FEEDS)),
     # files of the results

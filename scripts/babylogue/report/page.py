@@ -21,6 +21,7 @@ from .charts import (
     pretrain_charts,
     reinforcement_charts,
 )
+from .replies import REPLY_COLUMNS, side_by_side
 from .summary import Cell, cells, chance, decimals, headline, pool, unit
 from .tables import missing_table, pair_cards_table, sources_table
 
@@ -67,6 +68,10 @@ class Results:
     """The columns of rewarded_runs.csv."""
     correlations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CORRELATION_COLUMNS))
     """The columns of reward_correlations.csv."""
+    replies: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REPLY_COLUMNS))
+    """The columns of replies.csv."""
+    sampling: Mapping[str, Any] | None = None
+    """How the replies were sampled: the fields of ReplySettings; None: there are none."""
 
     @property
     def checkpoints(self) -> dict[str, str]:
@@ -111,6 +116,7 @@ def render(results: Results) -> str:
         fits=_fits(results.fits, suites),
         pretraining=pretrain_charts(logs["pretrain"]),
         tuning=[*dpo_charts(logs["dpo"]), *reinforcement_charts(logs["rewarded"])],
+        replies=side_by_side(results.replies, list(results.checkpoints)),
         evaluations=_evaluations(logs["dpo"]),
         evaluated=[(quantity, part) for quantity in DPO_COLUMNS.values() for part in DPO_PARTS.values()],
     )

@@ -26,6 +26,7 @@ CARD_COLUMNS = ["pairs", "section", "quantity", "value", "ci_low", "ci_high"]
 _NAMES = {
     "run", "checkpoint", "against", "against_checkpoint", "suite", "group", "metric", "baseline", "trained_on",
     "test", "note", "best", "not_worse", "pairs", "section", "quantity", "method", "reward", "relation", "stopped",
+    "prompt", "child", "corpus", "transcript", "reply",
 }  # fmt: skip
 COLUMNS = ["run", "seed", "checkpoint", "suite", "group", "metric", "value", "ci_low", "ci_high", "n"]
 
