@@ -1,5 +1,5 @@
-"""How long the report takes to open in headless Chromium, from the call until its tables can be sorted; the peer is
-the same page with scripts turned off.
+"""How long the report takes to open in headless Chromium, from the call until its tables can be sorted. The peer
+is the same page with scripts turned off.
 
     python perf/page.py results/report/index.html          # nine rounds
     python perf/page.py results/report/index.html --quick  # three

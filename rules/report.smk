@@ -1,7 +1,7 @@
 """The tables, each as CSV and as parquet, and the page.
 
-Needs: every score that the configuration asks for, what analysis.smk makes, the logs of the models, the corpus
-statistics.
+Needs: every score that the configuration asks for, what analysis.smk and replies.smk make, the logs of the models,
+the corpus statistics.
 Makes: report/scores.csv, sources.csv, missing.csv, stages.csv, {table}.parquet beside every {table}.csv, items.parquet
 and items.json, index.html.
 """
@@ -34,6 +34,7 @@ TABLES = [
     "trajectories",
     "trajectory_fits",
     "stages",
+    *(["replies"] if CONFIG.report.replies else []),
 ]
 REPORT = [f"{RESULTS}/report/index.html", *expand(f"{RESULTS}/report/{{table}}.parquet", table=TABLES)]
 TALK_TO = next((run for run, row in CONFIG.models.items() if row.method != "pretrain"), next(iter(CONFIG.models)))
@@ -162,6 +163,7 @@ rule report:
         fits=f"{RESULTS}/report/trajectory_fits.csv",
         rewarded_runs=f"{RESULTS}/report/rewarded_runs.csv",
         correlations=f"{RESULTS}/report/reward_correlations.csv",
+        replies=f"{RESULTS}/report/replies.csv" if CONFIG.report.replies else [],
         statistics=f"{RESULTS}/corpus/statistics.json",
         logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
         settings=[model_file(run, "settings.yaml").format(seed=CONFIG.seeds[0]) for run in CONFIG.models],
@@ -181,6 +183,7 @@ rule report:
         suites=suite_descriptions,
         seeds=CONFIG.seeds,
         source=CONFIG.transcripts.source,
+        sampling=CONFIG.report.replies and settings_of(CONFIG.report.replies),
         judge=(
             CONFIG.teacher.judge
             if any("judge" in reward_needs(row.reward) for row in REWARDED.values())

@@ -37,6 +37,8 @@ def main(job):
             fits=read_table(job.input.fits),
             rewarded_runs=read_table(job.input.rewarded_runs),
             correlations=read_table(job.input.correlations),
+            **({"replies": read_table(job.input.replies)} if job.input.replies else {}),
+            sampling=job.params.sampling,
             logs=logs,
             settings={run: yaml.safe_load(Path(path).read_text()) for run, path in settings},
             stages=stages,

@@ -21,8 +21,8 @@ FEEDS = {
     "utterances": {"split", "triplets", "corpus_statistics"},
     "split": {"triplets", "natural_pairs", "pair_card"},
     "triplets": {
-        "corpus_statistics", "natural_pairs", "pair_card", "ppo_ppo_bleu", "rollout_prompts", "suite", "tokenizer",
-        "tokens",
+        "corpus_statistics", "natural_pairs", "pair_card", "ppo_ppo_bleu", "reply_prompts", "rollout_prompts",
+        "suite", "tokenizer", "tokens",
     },
     "corpus_statistics": {"model_card", "report"},
     "tokenizer": {"tokens", "pretrain_base", "pair_card"},
@@ -33,9 +33,14 @@ FEEDS = {
     "natural_pairs": {"pair_card", "dpo_dpo_natural", "ppo_ppo_bleu", "rollout_prompts", "suite", "baselines"},
     "pair_card": {"pair_cards"},
     "pair_cards": {"report", "table_parquet"},
-    "pretrain_base": {"dpo_dpo_natural", "ppo_ppo_bleu", "score", "trajectories", "model_card", "report"},
-    "dpo_dpo_natural": {"score", "model_card", "report"},
-    "ppo_ppo_bleu": {"score", "rewarded_runs", "model_card", "report"},
+    "pretrain_base": {
+        "dpo_dpo_natural", "ppo_ppo_bleu", "score", "reply_samples", "trajectories", "model_card", "report",
+    },
+    "dpo_dpo_natural": {"score", "reply_samples", "model_card", "report"},
+    "ppo_ppo_bleu": {"score", "reply_samples", "rewarded_runs", "model_card", "report"},
+    "reply_prompts": {"reply_samples", "replies_table"},
+    "reply_samples": {"replies_table"},
+    "replies_table": {"report", "table_parquet"},
     "rewarded_runs": {"report", "table_parquet"},
     "suite": {"score", "items"},
     "score": {"comparisons", "model_card", "scores_table", "items"},
@@ -51,8 +56,8 @@ FEEDS = {
 }  # fmt: skip
 NATURAL_TUNE = {  # of a pair set of the tune part, which no suite has
     "natural_pairs", "pair_card", "pair_cards", "dpo_dpo_natural", "rollout_prompts", "replies", "ppo_ppo_bleu",
-    "rewarded_runs", "baselines", "score", "model_card", "comparisons", "items", "scores_table", "trajectories",
-    "report", "table_parquet",
+    "reply_samples", "replies_table", "rewarded_runs", "baselines", "score", "model_card", "comparisons", "items",
+    "scores_table", "trajectories", "report", "table_parquet",
 }  # fmt: skip
 NATURAL_TEST = {  # of a pair set of the test part, which is a suite
     "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "model_card", "comparisons",
@@ -156,11 +161,20 @@ CASES = {
     ),
     "models, a row more": (
         setting({"method": "dpo", "parent": "base", "pairs": "natural"}, "models", "dpo_more"),
-        {"dpo_dpo_more"} | BASE_SCORES,
+        {"dpo_dpo_more", "reply_samples", "replies_table"} | BASE_SCORES,
     ),
     "models, a row less": (
         setting(None, "models", "ppo_bleu"),
-        {"comparisons", "items", "scores_table", "trajectories", "rewarded_runs", "report", "table_parquet"},
+        {
+            "comparisons",
+            "items",
+            "scores_table",
+            "trajectories",
+            "rewarded_runs",
+            "replies_table",
+            "report",
+            "table_parquet",
+        },
     ),
     "suites": (setting(512, "suites", "batch_tokens"), rests_on("score")),
     "suites.lexical_decision": (
@@ -175,6 +189,9 @@ CASES = {
         BASE_SCORES,
     ),
     "seeds": (setting([0, 1], "seeds"), EVERY_SEED),
+    "report.replies": (setting(2, "report", "replies", "samples"), rests_on("reply_samples")),
+    "report.replies.prompts": (setting(13, "report", "replies", "prompts"), rests_on("reply_prompts")),
+    "report, without replies": (setting(None, "report", "replies"), {"report"}),
     "hub": (setting(False, "hub", "private"), set()),
     "results": (setting("elsewhere", "results"), set(FEEDS)),
     # files of the results

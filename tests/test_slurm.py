@@ -96,7 +96,7 @@ def test_every_job_was_submitted_once_and_ended_well(whole_run):
     assert Counter(map(rule_of, jobs)) == {
         "utterances": 1, "triplets": 1, "tokenizer": 1, "tokens": 2, "natural_pairs": 2, "pair_card": 2,
         "baselines": 1, "replies": 1, "pretrain_base": 1, "dpo_dpo_natural": 1, "ppo_ppo_bleu": 1,
-        "scores_score": 1, "comparisons": 1, "items": 1,
+        "scores_score": 1, "replies_reply_samples": 1, "comparisons": 1, "items": 1,
     }  # fmt: skip
 
 
@@ -110,13 +110,14 @@ def test_a_job_gets_what_its_rule_asks_for(whole_run):
     assert asked["ppo_ppo_bleu"] == ("8000M", "12:00:00", "1")
     # Eight scores one after another on the one GPU of their submission.
     assert asked["scores_score"] == ("3000M", "04:00:00", "1")
+    assert asked["replies_reply_samples"] == ("3000M", "01:30:00", "1")
 
 
 def test_jobs_that_can_use_a_gpu_get_one_and_see_it(whole_run, workflow):
     jobs = whole_run[1]
     gpus = {rule_of(job): job.get("TresPerJob", "") for job in jobs}
     on_gpu = {rule for rule, asked in gpus.items() if asked == "gres:gpu:1"}
-    assert on_gpu == {"replies", "dpo_dpo_natural", "ppo_ppo_bleu", "scores_score"}
+    assert on_gpu == {"replies", "dpo_dpo_natural", "ppo_ppo_bleu", "scores_score", "replies_reply_samples"}
     assert gpus["pretrain_base"] == "gres:gpu:2"
     on_gpu.add("pretrain_base")
     assert {job["Partition"] for job in jobs if rule_of(job) in on_gpu} == {"gpu"}
@@ -138,8 +139,8 @@ def test_downloads_and_light_rules_stay_on_the_machine_of_the_head_process(whole
     local = {line.split()[1].rstrip(":") for line in whole_run[0].splitlines() if line.startswith("localrule ")}
     assert local == {
         "published", "toy_transcripts", "split", "corpus_statistics", "suite", "rollout_prompts", "pair_cards",
-        "rewarded_runs", "trajectories", "scores_table", "suite_sources", "report", "model_card",
-        "table_parquet", "all",
+        "rewarded_runs", "trajectories", "scores_table", "suite_sources", "reply_prompts", "replies_table",
+        "report", "model_card", "table_parquet", "all",
     }  # fmt: skip
 
 

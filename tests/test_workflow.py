@@ -12,6 +12,7 @@ TABLE = {
     "scores_table", "comparisons", "items", "trajectories", "suite_sources", "report", "model_card",
     "table_parquet", "all",
 }  # fmt: skip
+REPLIES = {"reply_samples", "replies_table"}
 PAIR_SETS = {"natural", "synthetic", "mixed", "dialogue_words", "dialogue_tokens"}
 MODELS = [
     "base", "base_sentences", "dpo_natural", "dpo_synthetic", "dpo_mixed",
@@ -167,8 +168,8 @@ def test_ppo_learning_rate_reruns_ppo_alone(edited):
     edited.write("config.yaml", yaml.safe_dump(config, sort_keys=False))
     planned = edited.planned()
     ppo = {run for run in MODELS if run.startswith("ppo_")}
-    assert set(planned) - TABLE == {"score", "rewarded_runs"} | {f"ppo_{run}" for run in ppo}
-    assert runs_of(planned["score"]) == ppo
+    assert set(planned) - TABLE == {"score", "rewarded_runs"} | {f"ppo_{run}" for run in ppo} | REPLIES
+    assert runs_of(planned["score"]) == runs_of(planned["reply_samples"]) == ppo
 
 
 def test_new_row_adds_its_own_work_alone(edited):
@@ -179,13 +180,14 @@ def test_new_row_adds_its_own_work_alone(edited):
         "  dpo_gentle: {method: dpo, parent: base, pairs: natural, beta: 0.5}\n  dpo_natural: {",
     )
     planned = edited.planned()
-    assert set(planned) - TABLE == {"dpo_dpo_gentle", "score"}
-    assert runs_of(planned["score"]) == {"dpo_gentle"}
+    assert set(planned) - TABLE == {"dpo_dpo_gentle", "score"} | REPLIES
+    assert runs_of(planned["score"]) == runs_of(planned["reply_samples"]) == {"dpo_gentle"}
 
 
 def test_dropped_row_reruns_the_tables_alone(edited):
     replace(edited, "config.yaml", "  ppo_semsim: {method: ppo, parent: base, reward: semsim}\n", "")
-    assert set(edited.planned()) == {"rewarded_runs"} | TABLE - {"all", "suite_sources", "model_card"}
+    left = {"all", "suite_sources", "model_card"}
+    assert set(edited.planned()) == {"rewarded_runs", "replies_table"} | TABLE - left
 
 
 def test_comment_and_docstring_rerun_nothing(edited):
@@ -203,14 +205,14 @@ def test_comment_and_docstring_rerun_nothing(edited):
             "reinforcement/objective.py",
             "import torch\n",
             "import torch\n\nBEHAVIOUR = 1\n",
-            {"score", "rewarded_runs"} | {f"ppo_{run}" for run in MODELS if run.startswith("ppo_")},
+            {"score", "rewarded_runs"} | {f"ppo_{run}" for run in MODELS if run.startswith("ppo_")} | REPLIES,
             {run for run in MODELS if run.startswith("ppo_")},
         ),
         (
             "reinforcement/rewards/semsim.py",
             "import numpy",
             "BEHAVIOUR = 1\nimport numpy",
-            {"score", "rewarded_runs", "ppo_ppo_semsim"},
+            {"score", "rewarded_runs", "ppo_ppo_semsim"} | REPLIES,
             {"ppo_semsim"},
         ),
         ("reinforcement/rewards/registry.py", "REWARDS = {", "OTHERS = 1\nREWARDS = {", set(), set()),
@@ -218,7 +220,7 @@ def test_comment_and_docstring_rerun_nothing(edited):
             "preferences/dpo.py",
             "import torch\n",
             "import torch\n\nBEHAVIOUR = 1\n",
-            {"score"} | {f"dpo_{run}" for run in MODELS if run.startswith("dpo_")},
+            {"score"} | {f"dpo_{run}" for run in MODELS if run.startswith("dpo_")} | REPLIES,
             {run for run in MODELS if run.startswith("dpo_")},
         ),
         ("suites/toy_grammar.py", "SEED = ", "SEED = 1 + ", {"suite", "score"}, set(MODELS)),

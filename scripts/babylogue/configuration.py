@@ -21,6 +21,7 @@ from .preferences.settings import (
     SyntheticPairs,
 )
 from .reinforcement.rewards.registry import REWARDS, needs
+from .report.settings import ReportSettings
 from .settings import Settings
 from .suites.registry import COMBINATIONS, DIALOGUE
 from .suites.registry import NAMES as SUITES
@@ -82,6 +83,8 @@ class Configuration(Settings):
     """Where benchmarks lie and how scoring runs."""
     evaluate: list[Grid] = Field(min_length=1)
     """What is scored."""
+    report: ReportSettings = ReportSettings()
+    """What the report shows beside the scores."""
     hub: HubSettings = HubSettings()
     """Where models are published, when that is asked for."""
 

@@ -12,7 +12,7 @@ from importlib import import_module
 
 from ..errors import UserError
 
-COMMANDS: tuple[str, ...] = ("score", "compare", "status")
+COMMANDS = ("chat", "score", "compare", "status")
 FAILED = 1  # a user's mistake in a file or name; argparse ends with 2 where the arguments are wrong
 INTERRUPTED = 130
 

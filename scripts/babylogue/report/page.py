@@ -26,6 +26,7 @@ from .charts import (
     reinforcement_charts,
 )
 from .items import COMPACT, items_section
+from .replies import REPLY_COLUMNS, side_by_side
 from .run_record import STAGE_COLUMNS, run_record
 from .scores_section import SuiteTable, suite_table
 from .summary import SMALL_JUDGES, Cell, cells, decimals, pool
@@ -80,6 +81,10 @@ class Results:
     """Run -> what the settings.yaml of its first seed has."""
     stages: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=STAGE_COLUMNS))
     """What the stages took, as stages_table gives it."""
+    replies: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REPLY_COLUMNS))
+    """The columns of replies.csv."""
+    sampling: Mapping[str, Any] | None = None
+    """How the replies were sampled: the fields of ReplySettings; None: there are none."""
 
     @property
     def checkpoints(self) -> dict[str, str]:
@@ -143,6 +148,7 @@ def render(results: Results) -> str:
         fits=_fits(results.fits, suites),
         pretraining=pretrain_charts(logs["pretrain"]),
         tuning=[*dpo_charts(logs["dpo"]), *reinforcement_charts(logs["rewarded"])],
+        replies=side_by_side(results.replies, list(results.checkpoints)),
         evaluations=_evaluations(logs["dpo"]),
         items=items_section(results.items, results.models),
         evaluated=[(quantity, part) for quantity in DPO_COLUMNS.values() for part in DPO_PARTS.values()],

@@ -27,6 +27,7 @@ _NAMES = {
     "run", "checkpoint", "against", "against_checkpoint", "suite", "group", "metric", "baseline", "trained_on",
     "test", "note", "best", "not_worse", "pairs", "section", "quantity", "method", "reward", "relation", "stopped",
     "reason", "path", "from", "url", "revision", "licence", "home", "sha256", "pinned",
+    "prompt", "child", "corpus", "transcript", "reply",
 }  # fmt: skip
 COLUMNS = ["run", "seed", "checkpoint", "suite", "group", "metric", "value", "ci_low", "ci_high", "n"]
 

@@ -1,0 +1,22 @@
+"""Settings of what the report shows beside the scores."""
+
+from pydantic import Field
+
+from ..reinforcement.sampling_settings import SamplingSettings
+from ..settings import Settings
+
+
+class ReplySettings(SamplingSettings):
+    """Replies of every model to the same caregiver turns of the test part."""
+
+    prompts: int = Field(12, ge=1)
+    """Caregiver turns."""
+    samples: int = Field(3, ge=1)
+    """Replies of each model to each."""
+
+
+class ReportSettings(Settings):
+    """What the report shows beside the scores."""
+
+    replies: ReplySettings | None = ReplySettings()
+    """Reply samples; null: none."""
