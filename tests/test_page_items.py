@@ -297,6 +297,7 @@ def test_rows_come_by_fifties_and_as_csv(visit, table, tmp_path):
         assert len(shown(page)) == count
         more.focus()
         page.keyboard.press("Enter")
+        assert page.locator(":focus").locator("small").inner_text() == f"group_0_{count}"
     assert len(shown(page)) == 130 and not more.is_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as CSV").click()
@@ -332,6 +333,19 @@ def test_a_suite_that_may_not_be_copied_has_counts_alone(visit):
     choose(page, suite="toy_grammar")
     assert page.get_by_label("Model B").locator("option").all_inner_texts() == ["base"]
     assert "A and B are the same model." in page.get_by_role("status").inner_text()
+
+
+def test_page_says_how_many_of_how_many_it_has(made, tmp_path):
+    data = json.loads((made / "items.json").read_text())
+    data["suites"][0]["rows"] = data["suites"][0]["rows"][:70]
+    (tmp_path / "page.html").write_text(page_of(items=data), encoding="utf-8")
+    with page_in_chromium(tmp_path / "page.html") as visit:
+        choose(visit.page, suite="dialogue_words", show="all")
+        assert visit.page.get_by_role("status").inner_text() == (
+            "50 of 70 items shown (all items). 70 of the 130 items of this suite are on the page; "
+            "those on which models disagree went first."
+        )
+        assert visit.page.locator(".cells caption").inner_text() == "Decisions on all 130 items of dialogue_words"
 
 
 def test_section_without_javascript_has_the_counts(made):

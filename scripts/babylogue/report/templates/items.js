@@ -129,7 +129,7 @@
     if (fields.text.value.trim()) chosen.push(`with “${fields.text.value.trim()}”`);
     const [all, here] = [suite.items, suite.rows.length].map(number);
     const held = here === all ? `All ${all} items of this suite are on the page.`
-      : `${here} of the ${all} items of this suite are on the page, those on which models part first.`;
+      : `${here} of the ${all} items of this suite are on the page; those on which models disagree went first.`;
     const same = fields.a.value === fields.b.value ? " A and B are the same model." : "";
     return `${number(shown)} of ${number(found.length)} items shown (${chosen.join(", ")}). ${held}${same}`;
   };
@@ -154,7 +154,14 @@
   fields.suite.addEventListener("change", chooseSuite);
   for (const field of Object.values(fields)) if (field !== fields.suite) field.addEventListener("input", update);
   at("form").addEventListener("submit", (event) => event.preventDefault());
-  at("more").addEventListener("click", more);
+  at("more").addEventListener("click", () => {
+    const first = shown;
+    more();
+    /* The button may be gone: the keyboard goes on from the first row that is new. */
+    const head = at("rows").rows[first].cells[0];
+    head.tabIndex = -1;
+    head.focus({ preventScroll: true });
+  });
   at("save").addEventListener("click", save);
   chooseSuite();
   at("explorer").hidden = false;
