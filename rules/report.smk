@@ -38,6 +38,9 @@ TALK_TO = next((run for run, row in CONFIG.models.items() if row.method != "pret
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 
 
+report: "captions/workflow.rst"
+
+
 localrules:
     scores_table,
     suite_sources,
@@ -67,7 +70,7 @@ rule scores_table:
     input:
         SCORE_FILES,
     output:
-        f"{RESULTS}/report/scores.csv",
+        shown("scores"),
     log:
         f"{RESULTS}/logs/scores_table.log",
     params:
@@ -80,8 +83,8 @@ rule suite_sources:
     input:
         origin_files,
     output:
-        sources=f"{RESULTS}/report/sources.csv",
-        missing=f"{RESULTS}/report/missing.csv",
+        sources=shown("sources"),
+        missing=shown("missing"),
     log:
         f"{RESULTS}/logs/suite_sources.log",
     params:
@@ -122,7 +125,12 @@ rule report:
         logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
         templates=TEMPLATES,
     output:
-        page=f"{RESULTS}/report/index.html",
+        page=report(
+            f"{RESULTS}/report/index.html",
+            caption="captions/page.rst",
+            category="Report",
+            labels={"page": "the report"},
+        ),
     log:
         f"{RESULTS}/logs/report.log",
     params:
