@@ -81,7 +81,7 @@ rule comparisons:
             for run, seed, checkpoint, suite in COMPARED
         ],
     output:
-        f"{RESULTS}/report/comparisons.csv",
+        shown("comparisons"),
     log:
         f"{RESULTS}/logs/comparisons.log",
     benchmark:
@@ -102,7 +102,7 @@ rule baselines:
         train=[f"{RESULTS}/pairs/{pairs}.parquet" for pairs in DIALOGUE.values()],
         test=[f"{RESULTS}/pairs/{suite}.parquet" for suite in DIALOGUE],
     output:
-        f"{RESULTS}/report/baselines.csv",
+        shown("baselines"),
     log:
         f"{RESULTS}/logs/baselines.log",
     resources:
@@ -121,8 +121,8 @@ rule rewarded_runs:
         samples=[model_file(run, "samples.parquet").format(seed=seed) for run, seed in REWARDED_SEEDS],
         settings=[model_file(run, "settings.yaml").format(seed=seed) for run, seed in REWARDED_SEEDS],
     output:
-        runs=f"{RESULTS}/report/rewarded_runs.csv",
-        correlations=f"{RESULTS}/report/reward_correlations.csv",
+        runs=shown("rewarded_runs"),
+        correlations=shown("reward_correlations"),
     log:
         f"{RESULTS}/logs/rewarded_runs.log",
     params:
@@ -136,7 +136,7 @@ rule pair_cards:
     input:
         expand(f"{RESULTS}/pairs/{{pairs}}.card.json", pairs=sets_in_use()),
     output:
-        f"{RESULTS}/report/pair_cards.csv",
+        shown("pair_cards"),
     log:
         f"{RESULTS}/logs/pair_cards.log",
     params:
@@ -150,8 +150,8 @@ rule trajectories:
         scores=f"{RESULTS}/report/scores.csv",
         logs=[model_file(run, "log.csv").format(seed=seed) for run, seed in PRETRAINED],
     output:
-        trajectories=f"{RESULTS}/report/trajectories.csv",
-        fits=f"{RESULTS}/report/trajectory_fits.csv",
+        trajectories=shown("trajectories"),
+        fits=shown("trajectory_fits"),
     log:
         f"{RESULTS}/logs/trajectories.log",
     params:

@@ -91,7 +91,12 @@ rule model_card:
         scores=judged_scores,
         template=CARD_TEMPLATE,
     output:
-        f"{MODELS}/README.md",
+        report(
+            f"{MODELS}/README.md",
+            caption="captions/model_card.rst",
+            category="Model cards",
+            labels={"model": "{run}", "seed": "{seed}"},
+        ),
     log:
         f"{RESULTS}/logs/model_cards/{{run}}/seed{{seed}}.log",
     params:

@@ -60,6 +60,12 @@ def by_attempt(amount):
     return asked
 
 
+def shown(table):
+    """A table of the report as an output that `snakemake --report` shows with its caption."""
+    file = f"{RESULTS}/report/{table}.csv"
+    return report(file, caption=f"captions/{table}.rst", category="Tables", labels={"table": table})
+
+
 REWARDED = rows(CONFIG.models, "method", "ppo", "grpo", "rloo")  # tuned on a reward of their own replies
 
 

@@ -168,7 +168,12 @@ rule pair_card:
         split=f"{RESULTS}/corpus/split.parquet",
         tokenizer=f"{RESULTS}/tokenizer",
     output:
-        f"{RESULTS}/pairs/{{pairs}}.card.json",
+        report(
+            f"{RESULTS}/pairs/{{pairs}}.card.json",
+            caption="captions/pair_card.rst",
+            category="Pair cards",
+            labels={"pairs": "{pairs}"},
+        ),
     log:
         f"{RESULTS}/logs/pair_cards/{{pairs}}.log",
     benchmark:

@@ -41,6 +41,9 @@ TALK_TO = next((run for run, row in CONFIG.models.items() if row.method != "pret
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 
 
+report: "captions/workflow.rst"
+
+
 def models_on_items():
     """Suite with right and wrong answers -> the models that are scored on it at the checkpoint that is reported."""
     scored, seed = set(SCORES), CONFIG.seeds[0]
@@ -84,7 +87,7 @@ rule scores_table:
     input:
         SCORE_FILES,
     output:
-        f"{RESULTS}/report/scores.csv",
+        shown("scores"),
     log:
         f"{RESULTS}/logs/scores_table.log",
     params:
@@ -97,8 +100,8 @@ rule suite_sources:
     input:
         origin_files,
     output:
-        sources=f"{RESULTS}/report/sources.csv",
-        missing=f"{RESULTS}/report/missing.csv",
+        sources=shown("sources"),
+        missing=shown("missing"),
     log:
         f"{RESULTS}/logs/suite_sources.log",
     params:
@@ -169,7 +172,12 @@ rule report:
         settings=[model_file(run, "settings.yaml").format(seed=CONFIG.seeds[0]) for run in CONFIG.models],
         templates=TEMPLATES,
     output:
-        page=f"{RESULTS}/report/index.html",
+        page=report(
+            f"{RESULTS}/report/index.html",
+            caption="captions/page.rst",
+            category="Report",
+            labels={"page": "the report"},
+        ),
         stages=f"{RESULTS}/report/stages.csv",
     log:
         f"{RESULTS}/logs/report.log",

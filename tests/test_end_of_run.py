@@ -1,12 +1,14 @@
-"""What a finished run leaves to look at beside the page: tables as parquet, the lines at its end."""
+"""What a finished run leaves to look at: tables as parquet, the lines at its end, Snakemake's own report."""
 
+import json
+import re
 import shutil
 
 import pandas as pd
 
 from babylogue.report.ending import ending
 from babylogue.report.tables import MISSING_COLUMNS, SOURCE_COLUMNS, missing_table, read_table
-from conftest import copy_of
+from conftest import Workflow, copy_of
 from small_workflow import OVERLAY
 
 
@@ -83,3 +85,41 @@ def test_what_was_left_out_is_told_with_the_reason(small, tmp_path):
         "Left out: the rest of ppo_bleu, seed 0, which its guard stopped at step 17: KL above 25.",
     ]
     assert f"`babylogue chat base --results {results}`" in told[-1]
+
+
+# --- snakemake --report -------------------------------------------------------------------------------------
+
+
+def assigned(page: str, name: str):
+    """The value of a variable in the scripts of Snakemake's report."""
+    return json.JSONDecoder().raw_decode(page, re.search(rf'\bvar {name} = (?=["{{])', page).end())[0]
+
+
+def test_snakemakes_report_has_the_main_results_with_captions_and_needs_no_network(small, tmp_path):
+    workflow = Workflow(small.folder, {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"})
+    workflow.snakemake(*OVERLAY, "--report", str(tmp_path / "report.html"))
+    page = (tmp_path / "report.html").read_text()
+    assert not re.search(r'(src|href)="https?:', page)
+    files = {
+        category: {file for own in groups.values() for file in own}
+        for category, groups in assigned(page, "categories").items()
+    }
+    tables = {f"results/report/{path.name}" for path in (small.folder / "results/report").glob("*.csv")}
+    assert files == {
+        "Report": {"results/report/index.html"},
+        "Tables": tables,
+        "Pair cards": {f"results/pairs/{name}.card.json" for name in ("natural", "dialogue_words")},
+        "Model cards": {f"results/models/{run}/seed0/README.md" for run in ("base", "dpo_natural", "ppo_bleu")},
+    }
+    results = assigned(page, "results")
+    assert all(len(result["caption"]) > 60 for result in results.values())
+    card = results["results/models/dpo_natural/seed0/README.md"]
+    assert card["labels"] == {"model": "dpo_natural", "seed": "0"}
+    assert ">dpo_natural</tt> (seed 0)" in card["caption"]
+    assert "Language models of child-caregiver dialogue" in assigned(page, "workflow_desc")
+
+
+def test_every_caption_is_of_something(project):
+    rules = "".join(path.read_text() for path in (project.folder / "rules").glob("*.smk"))
+    named = set(re.findall(r"captions/(\w+)\.rst", rules)) | set(re.findall(r'shown\("(\w+)"\)', rules))
+    assert {path.stem for path in (project.folder / "rules/captions").iterdir()} == named
