@@ -2,7 +2,8 @@
 
 Needs: every score that the configuration asks for, what analysis.smk makes, the logs of the models, the corpus
 statistics.
-Makes: report/scores.csv, sources.csv, missing.csv, index.html.
+Makes: report/scores.csv, sources.csv, missing.csv, index.html; report/figures/, every figure of the page as
+{name}.svg and its data as {name}.csv.
 """
 
 from dataclasses import asdict
@@ -15,9 +16,8 @@ SCORE_FILES = [
 ]
 REPORTED = sorted({suite for *_, suite in SCORES})
 # Relative, so that a project that is moved as a whole is up to date.
-TEMPLATES = sorted(
-    map(os.path.relpath, Path(workflow.basedir, "scripts/babylogue/report/templates").rglob("[a-z]*.*"))
-)
+REPORT = Path(workflow.basedir, "scripts/babylogue/report")
+TEMPLATES = sorted(map(os.path.relpath, REPORT.joinpath("templates").rglob("[a-z]*.*")))
 REPORTED_AT = CONFIG.reported()
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 
@@ -82,8 +82,10 @@ rule report:
         statistics=f"{RESULTS}/corpus/statistics.json",
         logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
         templates=TEMPLATES,
+        published=os.path.relpath(REPORT / "published_trajectory.csv"),
     output:
         page=f"{RESULTS}/report/index.html",
+        figures=directory(f"{RESULTS}/report/figures"),
     log:
         f"{RESULTS}/logs/report.log",
     params:

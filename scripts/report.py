@@ -1,4 +1,4 @@
-"""Rule report: the page to look at.
+"""Rule report: the page to look at, its figures as files.
 
 snakemake --cores 2 results/report/index.html
 """
@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from babylogue.logs import job_log, logger
-from babylogue.report.page import Results, render
+from babylogue.report.drawing import write_files
+from babylogue.report.page import Results, draw, render
 from babylogue.report.tables import read_table
 
 
@@ -18,29 +19,30 @@ def main(job):
     models, seeds = job.params.models, job.params.seeds
     keys = product((model["run"] for model in models), seeds)
     logs = {key: pd.read_csv(path) for key, path in zip(keys, job.input.logs, strict=True)}
-    page = render(
-        Results(
-            models=models,
-            seeds=seeds,
-            source=job.params.source,
-            judge=job.params.judge,
-            statistics=json.loads(Path(job.input.statistics).read_text()),
-            scores=read_table(job.input.scores),
-            comparisons=read_table(job.input.comparisons),
-            baselines=read_table(job.input.baselines),
-            trajectories=read_table(job.input.trajectories),
-            fits=read_table(job.input.fits),
-            rewarded_runs=read_table(job.input.rewarded_runs),
-            correlations=read_table(job.input.correlations),
-            logs=logs,
-            descriptions=job.params.suites,
-            sources=pd.read_csv(job.input.sources, dtype=str, keep_default_na=False),
-            pair_cards=read_table(job.input.pair_cards),
-            missing=pd.read_csv(job.input.missing, dtype=str, keep_default_na=False),
-        )
+    results = Results(
+        models=models,
+        seeds=seeds,
+        source=job.params.source,
+        judge=job.params.judge,
+        statistics=json.loads(Path(job.input.statistics).read_text()),
+        scores=read_table(job.input.scores),
+        comparisons=read_table(job.input.comparisons),
+        baselines=read_table(job.input.baselines),
+        trajectories=read_table(job.input.trajectories),
+        fits=read_table(job.input.fits),
+        rewarded_runs=read_table(job.input.rewarded_runs),
+        correlations=read_table(job.input.correlations),
+        logs=logs,
+        descriptions=job.params.suites,
+        sources=pd.read_csv(job.input.sources, dtype=str, keep_default_na=False),
+        pair_cards=read_table(job.input.pair_cards),
+        missing=pd.read_csv(job.input.missing, dtype=str, keep_default_na=False),
     )
+    charts = draw(results)
+    write_files(charts.figures, job.output.figures)
+    page = render(results, charts)
     Path(job.output.page).write_text(page, encoding="utf-8")
-    logger.info("%s, %.0f kB", job.output.page, len(page.encode()) / 1e3)
+    logger.info("%s, %.0f kB, %d figures", job.output.page, len(page.encode()) / 1e3, len(charts.figures))
 
 
 if __name__ == "__main__":

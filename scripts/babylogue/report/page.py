@@ -1,4 +1,7 @@
-"""The report as one self-contained HTML page: what was run, the tables, the curves. No script, no request."""
+"""The report as one self-contained HTML page: what was run, the tables, the figures.
+
+All of it can be read without JavaScript; where there is some, figures can be explored. The page makes no request.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,6 +24,9 @@ from .charts import (
     pretrain_charts,
     reinforcement_charts,
 )
+from .drawing import inline_svg, vega
+from .figures import Figure
+from .layers import CONFIG, legend, specification
 from .summary import Cell, cells, chance, decimals, headline, pool, unit
 from .tables import missing_table, pair_cards_table, sources_table
 
@@ -74,7 +80,28 @@ class Results:
         return {model["run"]: model["checkpoint"] for model in self.models}
 
 
-def render(results: Results) -> str:
+@dataclass(frozen=True)
+class Charts:
+    """The charts of the page, in its order."""
+
+    learning_curves: list[Chart]
+    pretraining: list[Chart]
+    tuning: list[Chart]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Their figures."""
+        return [chart.figure for chart in (*self.learning_curves, *self.pretraining, *self.tuning)]
+
+
+def draw(results: Results) -> Charts:
+    """The charts of the results."""
+    logs = _logs(results)
+    tuning = [*dpo_charts(logs["dpo"]), *reinforcement_charts(logs["rewarded"])]
+    return Charts(_learning_curves(results), pretrain_charts(logs["pretrain"]), tuning)
+
+
+def render(results: Results, charts: Charts) -> str:
     """The page. Every text that comes from a file or the configuration is escaped."""
     templates = Environment(
         loader=PackageLoader("babylogue.report"),
@@ -86,16 +113,13 @@ def render(results: Results) -> str:
     templates.filters |= {
         function.__name__: function for function in (number, signed, interval, count, breakable, peak, card_value)
     }
-    templates.filters["svg"] = lambda chart: Markup(chart.svg)
-    templates.tests["undefined_number"] = lambda value: not math.isfinite(value)
-    logs = {
-        name: {key: log for key, log in results.logs.items() if _method(results, key[0]) in methods}
-        for name, methods in (
-            ("pretrain", ("pretrain",)),
-            ("dpo", ("dpo",)),
-            ("rewarded", ("ppo", "grpo", "rloo")),
-        )
+    templates.filters |= {
+        "svg": lambda figure: Markup(inline_svg(figure)),
+        "spec": specification,
+        "legend": legend,
     }
+    templates.tests["undefined_number"] = lambda value: not math.isfinite(value)
+    logs = _logs(results)
     suites = [_suite(results, suite, own) for suite, own in results.scores.groupby("suite", sort=False)]
     return templates.get_template("page.html").render(
         results=results,
@@ -107,10 +131,12 @@ def render(results: Results) -> str:
         baselines=_baselines(results),
         pair_sets=list(dict.fromkeys(results.pair_cards["pairs"])),
         pair_cards=_pair_cards(results.pair_cards),
-        learning_curves=_learning_curves(results, suites),
+        learning_curves=charts.learning_curves,
         fits=_fits(results.fits, suites),
-        pretraining=pretrain_charts(logs["pretrain"]),
-        tuning=[*dpo_charts(logs["dpo"]), *reinforcement_charts(logs["rewarded"])],
+        pretraining=charts.pretraining,
+        tuning=charts.tuning,
+        figure_config=CONFIG,
+        vega=Markup(vega()) if charts.figures else "",
         evaluations=_evaluations(logs["dpo"]),
         evaluated=[(quantity, part) for quantity in DPO_COLUMNS.values() for part in DPO_PARTS.values()],
     )
@@ -152,6 +178,15 @@ def card_value(row: pd.Series, quantity: str) -> str:
         ends = f" [{row['ci_low']:.1f}, {row['ci_high']:.1f}]" if math.isfinite(row["ci_low"]) else ""
         return f"{row['value']:.1f}{ends}"
     return signed(row["value"], "difference") if quantity.startswith("mean_difference") else count(row["value"])
+
+
+def _logs(results: Results) -> dict[str, Logs]:
+    """The logs of the models, by kind of training."""
+    kinds = {"pretrain": ("pretrain",), "dpo": ("dpo",), "rewarded": ("ppo", "grpo", "rloo")}
+    return {
+        kind: {key: log for key, log in results.logs.items() if _method(results, key[0]) in methods}
+        for kind, methods in kinds.items()
+    }
 
 
 def _method(results: Results, run: str) -> str | None:
@@ -207,8 +242,7 @@ class _SuiteTable:
 
 def _suite(results: Results, suite: str, own: pd.DataFrame) -> _SuiteTable:
     found = cells(own, results.checkpoints)
-    totals = own[own["group"] == "all"]
-    metrics = list(dict.fromkeys(totals["metric"] if len(totals) else own["metric"]))
+    metrics = _metrics(own)
     metric = headline(metrics)
 
     def row(name: str, group: str, metric: str) -> _Row:
@@ -226,6 +260,12 @@ def _suite(results: Results, suite: str, own: pd.DataFrame) -> _SuiteTable:
         [row(group, group, metric) for group in groups] if len(groups) > 1 else [],
         [row(other, "all", other) for other in metrics if other != metric],
     )
+
+
+def _metrics(scores: pd.DataFrame) -> list[str]:
+    """The metrics of a suite as a whole, or of its groups where it has no such."""
+    totals = scores[scores["group"] == "all"]
+    return list(dict.fromkeys(totals["metric"] if len(totals) else scores["metric"]))
 
 
 @dataclass(frozen=True)
@@ -297,16 +337,19 @@ def _fits(table: pd.DataFrame, suites: list[_SuiteTable]) -> list[pd.Series]:
     return [row for _, row in table.iterrows() if not row["note"] and (row["suite"], row["metric"]) in shown]
 
 
-def _learning_curves(results: Results, suites: list[_SuiteTable]) -> list[Chart]:
-    """A chart for every suite in which some model was scored at more than one point."""
+def _learning_curves(results: Results) -> list[Chart]:
+    """A chart for every suite in which some model was scored at more than one point, in its headline metric."""
     charts = []
-    for index, suite in enumerate(suites):
-        own = results.trajectories
-        own = own[(own["suite"] == suite.name) & (own["metric"] == suite.metric)]
-        if len(own) and own.groupby("run")["words"].nunique().max() > 1:
-            fits = results.fits[(results.fits["suite"] == suite.name) & (results.fits["metric"] == suite.metric)]
-            references = _bars(results.baselines, suite.name)
-            charts.append(learning_curve(f"curve-{index}", suite.name, suite.metric, own, fits, references))
+    for suite, scores in results.scores.groupby("suite", sort=False):
+        metric = headline(_metrics(scores))
+        own = results.trajectories[results.trajectories["suite"] == suite]
+        shown = own[own["metric"] == metric]
+        if len(shown) and shown.groupby("run")["words"].nunique().max() > 1:
+            fits = results.fits[(results.fits["suite"] == suite) & (results.fits["metric"] == metric)]
+            references = _bars(results.baselines, suite)
+            # Generated talk compares with nobody's.
+            published = results.source != "toy"
+            charts.append(learning_curve(suite, metric, own, fits, references, published=published))
     return charts
 
 
