@@ -3,7 +3,7 @@
 Needs: every score that the configuration asks for, what analysis.smk and replies.smk make, the logs of the models,
 the corpus statistics.
 Makes: report/scores.csv, sources.csv, missing.csv, stages.csv, {table}.parquet beside every {table}.csv, items.parquet
-and items.json, index.html.
+and items.json, index.html; report/figures/, every figure of the page as {name}.svg and its data as {name}.csv.
 """
 
 from dataclasses import asdict
@@ -18,9 +18,8 @@ SCORE_FILES = [
 ]
 REPORTED = sorted({suite for *_, suite in SCORES})
 # Relative, so that a project that is moved as a whole is up to date.
-TEMPLATES = sorted(
-    map(os.path.relpath, Path(workflow.basedir, "scripts/babylogue/report/templates").rglob("[a-z]*.*"))
-)
+PAGE = Path(workflow.basedir, "scripts/babylogue/report")
+TEMPLATES = sorted(map(os.path.relpath, PAGE.joinpath("templates").rglob("[a-z]*.*")))
 REPORTED_AT = CONFIG.reported()
 TABLES = [
     "scores",
@@ -171,6 +170,7 @@ rule report:
         logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
         settings=[model_file(run, "settings.yaml").format(seed=CONFIG.seeds[0]) for run in CONFIG.models],
         templates=TEMPLATES,
+        published=[os.path.relpath(PAGE / name) for name in ("published_scores.csv", "published_trajectory.csv")],
     output:
         page=report(
             f"{RESULTS}/report/index.html",
@@ -179,6 +179,7 @@ rule report:
             labels={"page": "the report"},
         ),
         stages=f"{RESULTS}/report/stages.csv",
+        figures=directory(f"{RESULTS}/report/figures"),
     log:
         f"{RESULTS}/logs/report.log",
     params:

@@ -1,5 +1,6 @@
 """The charts of the page: which lines of which table they show, and the words that describe them."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ..analysis.fits import curve
-from .figures import Line, line_chart, short_count
+from .figures import Figure, Line, short_count
+from .published import LABEL as PUBLISHED
+from .published import published_trajectory
 from .summary import Cell, chance, decimals, pool, unit
 
 _STEP = ("step", "step")
@@ -32,10 +35,9 @@ REPLY_COLUMNS = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with its caption."""
+    """A figure with its caption."""
 
-    svg: str
-    title: str
+    figure: Figure
     caption: str
     metric: str | None = None
     points: Sequence[tuple[str, int, Cell]] = ()
@@ -46,45 +48,92 @@ Logs = Mapping[tuple[str, int], pd.DataFrame]
 
 
 def learning_curve(
-    name: str,
     suite: str,
     metric: str,
-    own: pd.DataFrame,
+    trajectories: pd.DataFrame,
     fits: pd.DataFrame,
     references: Sequence[tuple[str, float]] = (),
+    *,
+    published: bool = False,
 ) -> Chart:
     """A suite over words seen, one line a model, seeds pooled.
 
     Args:
-        own: the trajectories of the suite in that metric.
-        fits: the forms of these curves (columns of trajectory_fits.csv).
+        trajectories: those of the suite, all metrics.
+        fits: the forms of the curves (columns of trajectory_fits.csv) of that metric.
         references: levels drawn beside chance.
+        published: whether the published trajectory is drawn beside ours, where there is one.
     """
     lines, fitted, parts, points = [], [], [], []
     forms = {row["run"]: row for _, row in fits.iterrows()}
-    for style, (run, rows) in enumerate(own.groupby("run", sort=False)):
-        # By name: seeds reach `final` a few words apart.
-        at = [(round(seeds["words"].mean()), pool(seeds, metric)) for _, seeds in rows.groupby("checkpoint")]
-        pooled = dict(sorted(at, key=lambda point: point[0]))
+    for style, (run, pooled) in enumerate(_pooled(trajectories, metric).items()):
         columns = [[getattr(cell, name) for cell in pooled.values()] for name in ("value", "low", "high")]
         form = forms.get(run)
         ringed = form["peak_words"] if form is not None and form["falls"] else None
-        lines.append(Line(run, list(pooled), *columns, style=style, ringed=ringed))
+        what = {"style": style, "model": run, "quantity": metric}
+        lines.append(Line(run, list(pooled), *columns, ringed=ringed, **what))
         if form is not None and bends(form) and not form["falls"]:
             x = np.geomspace(min(pooled), max(pooled), 80)
-            fitted.append(Line(run, x, curve(form, x), style=style, fitted=True))
+            fitted.append(Line(run, x, curve(form, x), kind="fitted", **what))
         parts.append(_ends(lines[-1], metric, lambda words: f"{short_count(words)} words"))
         points += [(run, words, cell) for words, cell in pooled.items()]
+    caption = [f"{metric} over words seen, the final checkpoint last.", *map(in_words, forms.values())]
+    if published and len(theirs := published_trajectory(suite)):
+        beside = _beside(lines, theirs)
+        fitted += beside
+        caption.append(_published_in_words(suite, theirs, trajectories, drawn=bool(beside)))
     level = chance(suite, metric)
     known = [("chance", level)] if np.isfinite(level) else []
-    y_label = f"{metric}{', ' + unit(metric) if unit(metric) else ''}"
-    svg = line_chart(
-        name, [*lines, *fitted], x_label="words seen", y_label=y_label, log_x=True,
-        references=[*known, *references],
-        alt=f"{suite}, {metric} over words seen. {' '.join(parts)}",
+    figure = Figure(
+        f"curve-{safe(suite)}", suite, f"{suite}, {metric} over words seen. {' '.join(parts)}", [*lines, *fitted],
+        "words seen", f"{metric}{', ' + unit(metric) if unit(metric) else ''}",
+        log_x=True, references=[*known, *references],
     )  # fmt: skip
-    caption = [f"{metric} over words seen, the final checkpoint last.", *map(in_words, forms.values())]
-    return Chart(svg, suite, " ".join(filter(None, caption)), metric, points)
+    return Chart(figure, " ".join(filter(None, caption)), metric, points)
+
+
+def _pooled(trajectories: pd.DataFrame, metric: str) -> dict[str, dict[int, Cell]]:
+    """Run -> words -> the cell of its checkpoint there, ascending."""
+    found = {}
+    for run, rows in trajectories[trajectories["metric"] == metric].groupby("run", sort=False):
+        # By name: seeds reach `final` a few words apart.
+        at = [(round(seeds["words"].mean()), pool(seeds, metric)) for _, seeds in rows.groupby("checkpoint")]
+        found[run] = dict(sorted(at, key=lambda point: point[0]))
+    return found
+
+
+def _beside(lines: Sequence[Line], theirs: pd.DataFrame) -> list[Line]:
+    """The published trajectory as far as it leaves our lines half of a log axis or more; a line or none."""
+    words = [x for line in lines for x in line.x]
+    room = (max(words) / min(words)) ** 0.5
+    near = theirs[theirs["words"].between(min(words) / room, max(words) * room)]
+    named = {"model": PUBLISHED, "quantity": theirs["metric"].iloc[0]}
+    return [Line(PUBLISHED, near["words"], near["value"], kind="published", **named)] if len(near) > 1 else []
+
+
+def _published_in_words(suite: str, theirs: pd.DataFrame, ours: pd.DataFrame, *, drawn: bool) -> str:
+    """What the published trajectory is, what of ours compares with it, and what of it is not drawn."""
+    metric, last = theirs[["metric", "value"]].iloc[-1]
+    own = (
+        "" if suite.endswith("_published") or not suite.startswith("dialogue") else " and of other pairs than ours"
+    )
+    said = (
+        f"{PUBLISHED.capitalize()}: Padovani et al. (2025), one seed, no interval, by the rule of {metric}{own}, "
+        f"{last:.1f} at {short_count(theirs['words'].iloc[-1])} words"
+    )
+    alike = []
+    for run, pooled in _pooled(ours, metric).items():
+        words, cell = list(pooled.items())[-1]
+        if np.isfinite(cell.value):
+            interval = f" [{cell.low:.1f}, {cell.high:.1f}]" if np.isfinite([cell.low, cell.high]).all() else ""
+            alike.append(f"{run} {cell.value:.1f}{interval} at {short_count(words)}")
+    by_rule = f" Ours by that rule: {'; '.join(alike)}." if alike else ""
+    return f"{said}{'' if drawn else '; its checkpoints lie beyond ours'}.{by_rule}"
+
+
+def safe(name: str) -> str:
+    """A name as it may stand in file names and ids."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name)
 
 
 def bends(form: pd.Series) -> bool:
@@ -112,22 +161,38 @@ def peak(form: pd.Series) -> str:
 def log_chart(
     name: str, title: str, caption: str, logs: Logs, x: tuple[str, str], y: tuple[str, str], *, log_x: bool = False
 ) -> Chart | None:
-    """A column of the models' logs, one line a seed; None if no log has a number in it.
+    """A column of the models' logs, one line a seed and their mean; None if no log has a number in it.
 
     `x` and `y` are a column and the text of its axis.
     """
     styles = {run: style for style, run in enumerate(dict.fromkeys(run for run, _ in logs))}
     columns = [x[0], y[0]]
     lines = [
-        Line(run, *known.to_numpy(dtype=float).T, style=styles[run])
-        for (run, _), log in logs.items()
+        Line(run, *known.to_numpy(dtype=float).T, style=styles[run], model=run, quantity=y[1], seed=seed)
+        for (run, seed), log in logs.items()
         if set(columns) <= set(log.columns) and len(known := log[columns].dropna())
     ]
     if not lines:
         return None
     alt = " ".join(_ends(line, y[0], lambda at: f"{x[1]} {short_count(at)}") for line in lines)
-    svg = line_chart(name, lines, x_label=x[1], y_label=y[1], alt=f"{title}. {alt}", log_x=log_x)
-    return Chart(svg, title, caption)
+    figure = Figure(name, title, f"{title}. {alt}", _with_means(lines), x[1], y[1], log_x=log_x)
+    return Chart(figure, caption)
+
+
+def _with_means(lines: Sequence[Line]) -> list[Line]:
+    """Beside the lines a mean of those of each label, which are seeds, as far as all of them go."""
+    means = []
+    for label in dict.fromkeys(line.label for line in lines):
+        own = [line for line in lines if line.label == label]
+        length = min(len(line.x) for line in own)
+        x, y = (np.array([getattr(line, axis)[:length] for line in own], dtype=float) for axis in ("x", "y"))
+        # Seeds evaluate a few words apart, and one that is stopped evaluates where the others do not.
+        apart = np.ptp(x, axis=0) > 0.01 * x.mean(axis=0)
+        together = int(np.argmax(apart)) if apart.any() else length
+        if len(own) > 1 and together > 1:
+            mean = replace(own[0], x=x[:, :together].mean(axis=0), y=y[:, :together].mean(axis=0))
+            means.append(replace(mean, kind="mean", seed=None, ringed=None))
+    return [*lines, *means]
 
 
 def _ends(line: Line, metric: str, place: Callable[[float], str]) -> str:
@@ -182,11 +247,11 @@ def dpo_charts(logs: Logs) -> list[Chart]:
         ("heldout_accuracy", "accuracy, %"),
     )
     charts = [together]
-    for number, run in enumerate(dict.fromkeys(run for run, _ in logs)):
+    for run in dict.fromkeys(run for run, _ in logs):
         own = {key: log for key, log in logs.items() if key[0] == run}
         charts += [
             _columns_chart(
-                f"dpo-parts-{number}",
+                f"dpo-parts-{safe(run)}",
                 f"Training and held-out accuracy of {run}",
                 "A sample of the training pairs as large as the held-out set; where only the training pairs gain, "
                 "the model memorises.",
@@ -195,7 +260,7 @@ def dpo_charts(logs: Logs) -> list[Chart]:
                 "accuracy, %",
             ),
             _columns_chart(
-                f"dpo-rewards-{number}",
+                f"dpo-rewards-{safe(run)}",
                 f"Rewards of {run}",
                 "Mean of beta times the gain in a reply's log-probability over the parent's.",
                 own,
@@ -226,17 +291,21 @@ def _columns_chart(
     `events` are steps with a text, `ringed` is the one of `guard_events` that gets a ring.
     """
     lines = [
-        Line(label, *known.to_numpy(dtype=float).T, style=style, ringed=next(iter(rings), None))
+        Line(
+            label, *known.to_numpy(dtype=float).T, style=style, ringed=next(iter(rings), None), model=run,
+            quantity=label, seed=seed,
+        )
         for style, (column, label) in enumerate(columns.items())
-        for log in logs.values()
+        for (run, seed), log in logs.items()
         if column in log and len(known := log[["step", column]].dropna())
         for rings in [guard_events(log)[ringed] if ringed else []]
-    ]
+    ]  # fmt: skip
     if not lines:
         return None
     alt = " ".join(_ends(line, "reward", lambda at: f"step {short_count(at)}") for line in lines)
-    svg = line_chart(name, lines, x_label="step", y_label=y_label, alt=f"{title}. {alt}", events=events)
-    return Chart(svg, title, caption)
+    return Chart(
+        Figure(name, title, f"{title}. {alt}", _with_means(lines), "step", y_label, events=events), caption
+    )
 
 
 def reinforcement_charts(logs: Logs) -> list[Chart]:
@@ -251,13 +320,17 @@ def reinforcement_charts(logs: Logs) -> list[Chart]:
             ("held_out_accuracy", "accuracy, %"),
         )
     ]
-    for number, run in enumerate(dict.fromkeys(run for run, _ in logs)):
+    for run in dict.fromkeys(run for run, _ in logs):
         own = {key: log for key, log in logs.items() if key[0] == run}
-        stops = [step for log in own.values() for step in guard_events(log)["stopped"]]
+        stops = [
+            ("stopped" if len(own) == 1 else f"seed {seed} stopped", step)
+            for (_, seed), log in own.items()
+            for step in guard_events(log)["stopped"]
+        ]
         charts += [
             _columns_chart(
-                f"ppo-{name}-{number}", f"{title} of {run}", " ".join([caption, *_verdicts(own)]), own, columns,
-                y_label, events=[("stopped", step) for step in stops], ringed="best",
+                f"reinforcement-{name}-{safe(run)}", f"{title} of {run}",
+                " ".join([caption, *_verdicts(own)]), own, columns, y_label, events=stops, ringed="best",
             )
             for name, title, caption, columns, y_label in (
                 (
@@ -289,11 +362,16 @@ def guard_events(log: pd.DataFrame) -> dict[str, list[int]]:
 
 def _verdicts(logs: Logs) -> list[str]:
     """What the guard did with the runs of one model, and which step was kept, in words."""
-    told = []
+    told, best = [], []
     for (_, seed), log in logs.items():
         events = guard_events(log)
         told += [
             f"Seed {seed} was stopped at step {step}: {log['stopped'].iloc[-1]}." for step in events["stopped"]
         ]
-        told += [f"The checkpoint best of seed {seed}, ringed, is step {step}." for step in events["best"]]
+        best += [(seed, step) for step in events["best"]]
+    if len(best) == 1:
+        told.append("The checkpoint best of seed {}, ringed, is step {}.".format(*best[0]))
+    elif best:
+        steps = ", ".join(f"{step} (seed {seed})" for seed, step in best)
+        told.append(f"The checkpoints best, ringed, are steps {steps}.")
     return told

@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page: what was run, tables, curves, items. No network is asked.
+"""The report as one self-contained HTML page: what was run, tables, figures, items. No network is asked.
 
 Its scripts only make it pleasant: without them, and on paper, everything can be read.
 """
@@ -25,11 +25,14 @@ from .charts import (
     pretrain_charts,
     reinforcement_charts,
 )
+from .drawing import inline_svg, vega
+from .figures import Figure
 from .items import COMPACT, items_section
+from .layers import CONFIG, legend, specification
 from .replies import REPLY_COLUMNS, side_by_side
 from .run_record import STAGE_COLUMNS, run_record
-from .scores_section import SuiteTable, suite_table
-from .summary import SMALL_JUDGES, Cell, cells, decimals, pool
+from .scores_section import SuiteTable, bars, suite_metrics, suite_table
+from .summary import SMALL_JUDGES, Cell, cells, decimals, headline, pool
 from .tables import missing_table, pair_cards_table, sources_table
 
 _SEES = {True: "reply alone", False: "shallow"}
@@ -92,7 +95,28 @@ class Results:
         return {model["run"]: model["checkpoint"] for model in self.models}
 
 
-def render(results: Results) -> str:
+@dataclass(frozen=True)
+class Charts:
+    """The charts of the page, in its order."""
+
+    learning_curves: list[Chart]
+    pretraining: list[Chart]
+    tuning: list[Chart]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Their figures."""
+        return [chart.figure for chart in (*self.learning_curves, *self.pretraining, *self.tuning)]
+
+
+def draw(results: Results) -> Charts:
+    """The charts of the results."""
+    logs = _logs(results)
+    tuning = [*dpo_charts(logs["dpo"]), *reinforcement_charts(logs["rewarded"])]
+    return Charts(_learning_curves(results), pretrain_charts(logs["pretrain"]), tuning)
+
+
+def render(results: Results, charts: Charts) -> str:
     """The page. Every text that comes from a file or the configuration is escaped."""
     templates = Environment(
         loader=PackageLoader("babylogue.report"),
@@ -105,17 +129,14 @@ def render(results: Results) -> str:
         function.__name__: function
         for function in (number, signed, interval, count, breakable, peak, card_value, duration)
     }
-    templates.filters["svg"] = lambda chart: Markup(chart.svg)
+    templates.filters |= {
+        "svg": lambda figure: Markup(inline_svg(figure)),
+        "spec": specification,
+        "legend": legend,
+    }
     templates.tests["undefined_number"] = lambda value: not math.isfinite(value)
     templates.policies["json.dumps_kwargs"] = COMPACT
-    logs = {
-        name: {key: log for key, log in results.logs.items() if _method(results, key[0]) in methods}
-        for name, methods in (
-            ("pretrain", ("pretrain",)),
-            ("dpo", ("dpo",)),
-            ("rewarded", ("ppo", "grpo", "rloo")),
-        )
-    }
+    logs = _logs(results)
     real = results.source != "toy"
     suites = [
         suite_table(
@@ -144,10 +165,12 @@ def render(results: Results) -> str:
         baselines=_baselines(results),
         pair_sets=list(dict.fromkeys(results.pair_cards["pairs"])),
         pair_cards=_pair_cards(results.pair_cards),
-        learning_curves=_learning_curves(results, suites),
+        learning_curves=charts.learning_curves,
         fits=_fits(results.fits, suites),
-        pretraining=pretrain_charts(logs["pretrain"]),
-        tuning=[*dpo_charts(logs["dpo"]), *reinforcement_charts(logs["rewarded"])],
+        pretraining=charts.pretraining,
+        tuning=charts.tuning,
+        figure_config=CONFIG,
+        vega=Markup(vega()) if charts.figures else "",
         replies=side_by_side(results.replies, list(results.checkpoints)),
         evaluations=_evaluations(logs["dpo"]),
         items=items_section(results.items, results.models),
@@ -199,6 +222,15 @@ def card_value(row: pd.Series, quantity: str) -> str:
         ends = f" [{row['ci_low']:.1f}, {row['ci_high']:.1f}]" if math.isfinite(row["ci_low"]) else ""
         return f"{row['value']:.1f}{ends}"
     return signed(row["value"], "difference") if quantity.startswith("mean_difference") else count(row["value"])
+
+
+def _logs(results: Results) -> dict[str, Logs]:
+    """The logs of the models, by kind of training."""
+    kinds = {"pretrain": ("pretrain",), "dpo": ("dpo",), "rewarded": ("ppo", "grpo", "rloo")}
+    return {
+        kind: {key: log for key, log in results.logs.items() if _method(results, key[0]) in methods}
+        for kind, methods in kinds.items()
+    }
 
 
 def _method(results: Results, run: str) -> str | None:
@@ -300,14 +332,19 @@ def _fits(table: pd.DataFrame, suites: list[SuiteTable]) -> list[pd.Series]:
     return [row for _, row in table.iterrows() if not row["note"] and (row["suite"], row["metric"]) in shown]
 
 
-def _learning_curves(results: Results, suites: list[SuiteTable]) -> list[Chart]:
-    """A chart for every suite in which some model was scored at more than one point."""
+def _learning_curves(results: Results) -> list[Chart]:
+    """A chart for every suite in which some model was scored at more than one point, in its headline metric."""
     charts = []
-    for index, suite in enumerate(suites):
-        own = results.trajectories
-        own = own[(own["suite"] == suite.name) & (own["metric"] == suite.metric)]
-        if len(own) and own.groupby("run")["words"].nunique().max() > 1:
-            fits = results.fits[(results.fits["suite"] == suite.name) & (results.fits["metric"] == suite.metric)]
-            references = [(f"{name} ({_SEES[alone]})", value) for name, alone, value in suite.bars]
-            charts.append(learning_curve(f"curve-{index}", suite.name, suite.metric, own, fits, references))
+    for suite, scores in results.scores.groupby("suite", sort=False):
+        metric = headline(suite_metrics(scores))
+        own = results.trajectories[results.trajectories["suite"] == suite]
+        shown = own[own["metric"] == metric]
+        if len(shown) and shown.groupby("run")["words"].nunique().max() > 1:
+            fits = results.fits[(results.fits["suite"] == suite) & (results.fits["metric"] == metric)]
+            references = [
+                (f"{name} ({_SEES[alone]})", value) for name, alone, value in bars(results.baselines, suite)
+            ]
+            # Generated talk compares with nobody's.
+            published = results.source != "toy"
+            charts.append(learning_curve(suite, metric, own, fits, references, published=published))
     return charts

@@ -66,8 +66,7 @@ def suite_table(
         compares: whether the models were trained on talk that the paper's figures can be held against.
     """
     found = cells(scores, {model["run"]: model["checkpoint"] for model in models})
-    totals = scores[scores["group"] == "all"]
-    metrics = list(dict.fromkeys(totals["metric"] if len(totals) else scores["metric"]))
+    metrics = suite_metrics(scores)
     metric = headline(metrics)
 
     def row(name: str, group: str, metric: str) -> Row:
@@ -91,6 +90,12 @@ def suite_table(
         [row(group, group, metric) for group in groups] if len(groups) > 1 else [],
         [row(other, "all", other) for other in metrics if other != metric],
     )
+
+
+def suite_metrics(scores: pd.DataFrame) -> list[str]:
+    """The metrics of a suite as a whole, or of its groups where it has no such, from its rows of scores.csv."""
+    totals = scores[scores["group"] == "all"]
+    return list(dict.fromkeys(totals["metric"] if len(totals) else scores["metric"]))
 
 
 def bars(baselines: pd.DataFrame, suite: str) -> list[tuple[str, bool, float]]:
