@@ -12,7 +12,7 @@ import torch
 from minicons.scorer import IncrementalLMScorer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from babylogue.cli.main import COMMANDS
+from babylogue.cli.main import COMMANDS, main
 from command_line import babylogue, refused
 
 SENTENCES = ["where is the ball ?", "ball the is where ?", '*CHI: look , a "dog" .', "dog"]
@@ -59,9 +59,8 @@ def test_sentences_as_transformers_and_minicons_score_them(small, base, loaded, 
         table.writerow(["item", "sentence"])
         table.writerows(enumerate(SENTENCES))
     out = tmp_path / "scored.parquet"
-    done = babylogue(
-        "score", "base/final", tmp_path / "own.csv", "--json", "--out", out, "--results", small.folder / "results"
-    )
+    arguments = ("score", "base/final", tmp_path / "own.csv", "--results", small.folder / "results")
+    done = babylogue(*arguments, "--json", "--out", out)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["model"] == str(base)
@@ -69,12 +68,13 @@ def test_sentences_as_transformers_and_minicons_score_them(small, base, loaded, 
     assert [row["item"] for row in found["items"]] == ["0", "1", "2", "3"]
     model, tokenizer = loaded
     peer = IncrementalLMScorer(model, "cpu", tokenizer=tokenizer)
-    # minicons sums over the same tokens; the tokenizer puts the beginning of sequence in front by itself.
+    # The tokenizer puts the beginning of sequence in front by itself, for both.
     sums = peer.sequence_score(SENTENCES, reduction=lambda values: values.sum().item())
     for row, sentence, peers in zip(found["items"], SENTENCES, sums, strict=True):
         total, tokens = log_probability(loaded, sentence)
         assert row["tokens"] == tokens
-        assert row["log_probability"] == pytest.approx(total, abs=1e-3) == pytest.approx(peers, abs=1e-3)
+        assert row["log_probability"] == pytest.approx(total, abs=1e-3)
+        assert row["log_probability"] == pytest.approx(peers, abs=1e-3)
         assert row["per_token"] == pytest.approx(total / tokens, abs=1e-3)
         assert row["surprisal_bits"] == pytest.approx(-total / math.log(2), abs=2e-3)
     pd.testing.assert_frame_equal(pd.read_parquet(out), pd.DataFrame(found["items"]))
@@ -84,52 +84,54 @@ def test_pairs_are_decided_as_the_suites_decide_them(small, tmp_path):
     results = small.folder / "results"
     items = pd.read_parquet(results / "suites/toy_grammar.parquet")
     good, bad = zip(*items["candidates"], strict=True)
-    pairs = pd.DataFrame(
-        {"UID": items["group"], "sentence_good": good, "sentence_bad": bad, "n": range(len(items))}
-    )
+    pairs = pd.DataFrame({"UID": items["group"], "sentence_good": good, "sentence_bad": bad, "n": items.index})
     pairs.to_json(tmp_path / "pairs.jsonl", orient="records", lines=True)
     out = tmp_path / "scored.csv"
-    arguments = ("score", "base", tmp_path / "pairs.jsonl", "--results", results, "--json", "--out", out)
-    done = babylogue(*arguments)
+    done = babylogue("score", "base", tmp_path / "pairs.jsonl", "--results", results, "--out", out)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    head, *lines, last = [line for line in done.stdout.splitlines() if line]
+    assert head.split() == ["group", "accuracy", "95", "%", "interval", "pairs"]
+    assert last == f"{len(items)} lines in {out}"
     wanted = json.loads((results / "scores/base/seed0/final/toy_grammar.json").read_text())["rows"]
-    assert found["accuracy"] == [
-        pytest.approx(row | {"metric": "accuracy"}) for row in wanted if row["metric"] == "accuracy_ties_half"
+    assert [line.split() for line in lines] == [
+        [row["group"], f"{row['value']:.1f}", f"{row['ci_low']:.1f}", "to", f"{row['ci_high']:.1f}", str(row["n"])]
+        for row in wanted
+        if row["metric"] == "accuracy_ties_half"
     ]
-    items = pd.read_parquet(results / "scores/base/seed0/final/toy_grammar.parquet")
+    decided = pd.read_parquet(results / "scores/base/seed0/final/toy_grammar.parquet")["correct"]
     written = pd.read_csv(out)
-    assert ((written["preferred"] == "good") == items["correct"]).all()
-    assert written["n"].tolist() == list(range(len(items)))
-    assert set(written["group"]) == set(items["group"])
+    assert ((written["preferred"] == "good") == decided).all()
+    assert (written["n"] == items.index).all() and (written["group"] == items["group"]).all()
     differences = written["log_probability_good"] - written["log_probability_bad"]
     assert differences.to_numpy() == pytest.approx(written["difference"].to_numpy())
 
 
-def test_what_comes_after_a_context_and_the_table_that_is_printed(base, loaded, tmp_path):
+def test_what_comes_after_a_context_and_the_table_that_is_printed(base, loaded, tmp_path, capsys):
     context, good, bad = "*MOT: where is the ball ?", "*CHI: there .", "*CHI: dog is ."
     file = tmp_path / "pairs.tsv"
     file.write_text(f"context\tgood\tbad\n{context}\t{good}\t{bad}\n\t{good}\t{bad}\n")
-    done = babylogue("score", base, file)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    columns = lines[0].split()
-    assert columns[:3] == ["context", "good", "bad"] and columns[-2:] == ["difference", "preferred"]
-    for line, before in zip(lines[1:3], (context, ""), strict=True):
+    assert main(["score", str(base), str(file)]) == 0
+    columns, *rows, head, accuracy = filter(None, capsys.readouterr().out.splitlines())
+    assert columns.split()[:3] == ["context", "good", "bad"] and columns.split()[-2:] == [
+        "difference",
+        "preferred",
+    ]
+    for line, before in zip(rows, (context, ""), strict=True):
         numbers = [float(number) for number in line.split()[-6:-1]]
         for text, found, count in zip((good, bad), numbers[:2], numbers[2:4], strict=True):
             total, tokens = log_probability(loaded, f" {text}" if before else text, before)
             assert (found, count) == (pytest.approx(total, abs=2e-3), tokens)
-    assert lines[-2].split() == ["group", "accuracy", "95", "%", "interval", "pairs"]
-    assert lines[-1].split()[0] == "all" and lines[-1].split()[-1] == "2"
+    assert head.startswith("group")
+    assert (accuracy.split()[0], accuracy.split()[-1]) == ("all", "2")
 
 
-def test_standard_input_and_a_sentence_that_is_too_long(base):
-    done = babylogue("score", base, "-", given="\n".join(["look !", "", "dog " * 2000, "no ."]))
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "standard input: item in line 3: " in done.stderr
-    assert "the model takes at most" in done.stderr and "Traceback" not in done.stderr
+def test_a_sentence_that_is_too_long_is_named_by_its_line(base, tmp_path, capsys):
+    (tmp_path / "own.txt").write_text("\n".join(["look !", "", "dog " * 2000, "no ."]))
+    assert main(["score", str(base), str(tmp_path / "own.txt")]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"babylogue: {tmp_path}/own.txt: item in line 3: " in told.err
+    assert "the model takes at most" in told.err
 
 
 @pytest.mark.parametrize(
@@ -158,6 +160,9 @@ def test_a_file_that_cannot_be_scored_is_told_in_a_line(base, tmp_path, name, co
 def test_names_and_arguments_that_are_wrong(base, tmp_path):
     (tmp_path / "own.txt").write_text("look !\n")
     assert "neither a model folder nor a run" in refused("score", "nothing", tmp_path / "own.txt")
+    assert "standard input, line 2: 'bad' is empty" in refused(
+        "score", base, "-", "--format", "csv", given="good,bad\nlook !,\n"
+    )
     assert "the suffix must be one of" in refused("score", base, tmp_path / "own.txt", "--out", "own.doc")
     itself = ("--out", tmp_path / "own.csv")
     assert "that is the file to score" in refused("score", base, tmp_path / "own.csv", *itself)

@@ -50,12 +50,11 @@ def test_what_is_stale_and_why_and_how_long_it_takes(workflow):
     shutil.rmtree(results / "models/base/seed0/chck_10K")  # scored already, so nothing misses it
     kept.write("tiny_teacher/added.txt", "added")
     kept.write("changed.yaml", yaml.safe_dump({"dpo": {"beta": 0.3}}))
-    kept.write(".snakemake/locks/0.output.lock", "results/report/index.html\n")
     found = json.loads(status(kept, "changed.yaml", arguments=["--json"]))
 
     planned = kept.planned(*OVERLAY, "changed.yaml")
     assert found["jobs_left"] == sum(map(len, planned.values()))
-    assert (found["report"], found["locked"], found["unmeasured"]) == (None, True, [])
+    assert (found["report"], found["locked"], found["unmeasured"]) == (None, False, [])
     base, dpo, ppo = (by(found["models"], "model")[name] for name in ("base", "dpo_natural", "ppo_bleu"))
     assert base["checkpoints"] == {"made": 2, "stale": 0, "missing": 0, "removed": 1}
     assert base["scores"] == {"made": 3, "stale": 0, "missing": 1, "removed": 0}
@@ -76,10 +75,6 @@ def test_what_is_stale_and_why_and_how_long_it_takes(workflow):
     assert dpo["seconds_left"] == pytest.approx(sum(took))
     assert found["seconds_left"] < sum(row["seconds_left"] for row in [*found["models"], *found["stages"]])
 
-    text = status(kept, "changed.yaml")
-    assert text.startswith("Locked: a run is at work here")
-    assert f"{found['jobs_left']} jobs are left, about " in text
-
 
 def test_what_was_never_made_and_a_row_that_is_new(workflow):
     workflow.write("elsewhere.yaml", yaml.safe_dump({"results": "elsewhere"}))
@@ -94,20 +89,21 @@ def test_what_was_never_made_and_a_row_that_is_new(workflow):
         "more.yaml",
         yaml.safe_dump({"models": {"dpo_more": {"method": "dpo", "parent": "base", "pairs": "natural"}}}),
     )
+    workflow.write(".snakemake/locks/0.output.lock", "results/report/index.html\n")
     text = status(workflow, "more.yaml")
+    (workflow.folder / ".snakemake/locks/0.output.lock").unlink()
+    assert text.startswith("Locked: a run is at work here")
     row = next(line for line in text.splitlines() if line.startswith("dpo_more"))
     # As the other model by DPO and its scores took.
     assert row.split()[:6] == ["dpo_more", "dpo", "base", "0", "0/2", "0/2"] and "about" in row
     assert "unknown" not in text and "None has been measured" not in text
+    assert " jobs are left, about " in text.splitlines()[-1]
 
 
 def test_what_stops_snakemake_is_told_in_a_line(workflow, tmp_path):
     workflow.write("wrong.yaml", "dpo: {bata: 0.3}\n")
     message = refused("status", *OVERLAY, "wrong.yaml", folder=workflow.folder)
-    told = (
-        "babylogue: snakemake: configuration: dpo.bata: unknown key; see config.yaml for the keys that there are"
-    )
-    assert message == told
+    assert message.startswith("babylogue: snakemake: configuration: dpo.bata: unknown key; see config.yaml")
     assert "no such file" in refused("status", "--configfile", "none.yaml", folder=workflow.folder)
     assert "a number of cores" in refused("status", "--cores", 0, folder=workflow.folder, status=2)
     (tmp_path / "scripts").symlink_to(workflow.folder / "scripts")

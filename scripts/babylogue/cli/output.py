@@ -21,7 +21,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(box=SIMPLE_HEAD if terminal else None, pad_edge=False)
     for number, column in enumerate(columns):
         numbers = all(row[number][:1] in "-+.0123456789" for row in rows)
-        table.add_column(Text(column), justify="right" if numbers else "left", overflow="fold")
+        words = any(" " in row[number] for row in rows)  # where a narrow terminal breaks the line
+        table.add_column(Text(column), justify="right" if numbers else "left", overflow="fold", no_wrap=not words)
     for row in rows:
         table.add_row(*map(Text, row))
     console = Console(width=None if terminal else WIDE, highlight=False)

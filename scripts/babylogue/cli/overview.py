@@ -10,7 +10,7 @@ from .estimates import Left, estimates, wall_seconds, work
 from .plan import Job, Plan
 from .reasons import Cause, causes
 
-# Of a file: whether it is there, and whether it is made.
+# Of a file: whether it is there, and whether a job that is left makes it.
 STATES = {"made": (True, False), "stale": (True, True), "missing": (False, True), "removed": (False, False)}
 
 
