@@ -53,7 +53,7 @@ def dry_run(folder: Path, *arguments: str) -> tuple[float, int]:
 
 def measure(kind: str, jobs: int, scratch: Path) -> tuple[float, int]:
     """A dry run of the project with about so many jobs."""
-    per_unit = {"seeds": 42, "rows": SEEDS * 4}[kind]
+    per_unit = {"seeds": 51, "rows": SEEDS * 5}[kind]
     config = scratch / f"{kind}_{jobs}.yaml"
     config.write_text(yaml.safe_dump(overlay(kind, jobs // per_unit) | {"results": str(scratch / "results")}))
     return dry_run(PROJECT, "--configfile", str(config))

@@ -61,7 +61,7 @@ if REPLIES:
                 f"{RESULTS}/replies/{run}/seed{seed}/{checkpoint}.parquet" for run, seed, checkpoint in REPLYING
             ],
         output:
-            f"{RESULTS}/report/replies.csv",
+            shown("replies"),
         log:
             f"{RESULTS}/logs/replies_table.log",
         params:

@@ -178,8 +178,14 @@ rule report:
             category="Report",
             labels={"page": "the report"},
         ),
-        stages=f"{RESULTS}/report/stages.csv",
-        figures=directory(f"{RESULTS}/report/figures"),
+        stages=shown("stages"),
+        figures=report(
+            directory(f"{RESULTS}/report/figures"),
+            patterns=["{figure}.svg"],
+            caption="captions/figures.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
     log:
         f"{RESULTS}/logs/report.log",
     params:
