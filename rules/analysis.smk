@@ -1,9 +1,9 @@
-"""What the scores say: differences between models, shallow baselines, learning curves; what the pair sets are and
-what rewards do.
+"""What the scores say: differences between models, item by item too, shallow baselines, learning curves; what the pair
+sets are and what rewards do.
 
 Needs: scores and their items, the tuning pairs, the cards of the pair sets, the logs of models.
-Makes: report/comparisons.csv, baselines.csv, pair_cards.csv, rewarded_runs.csv, reward_correlations.csv,
-trajectories.csv, trajectory_fits.csv.
+Makes: report/comparisons.csv, items.parquet and items.json, baselines.csv, pair_cards.csv, rewarded_runs.csv,
+reward_correlations.csv, trajectories.csv, trajectory_fits.csv.
 """
 
 PRETRAINED = [[run, seed] for run in rows(CONFIG.models, "method", "pretrain") for seed in CONFIG.seeds]
@@ -36,6 +36,20 @@ SIDES = {
     for suite, contrasts in CONTRASTS.items()
 }
 COMPARED = [score for score in SCORES if (score[0], score[2]) in SIDES.get(score[3], ())]
+
+
+def models_on_items():
+    """Suite with right and wrong answers -> the models that are scored on it at the checkpoint that is reported."""
+    scored, seed = set(SCORES), CONFIG.seeds[0]
+    found = {
+        suite: [run for run in CONFIG.models if (run, seed, REPORTED_AT[run], suite) in scored]
+        for suite in dict.fromkeys(suite for *_, suite in SCORES)
+        if load_suite(suite).has_answers
+    }
+    return {suite: runs for suite, runs in found.items() if runs}
+
+
+ITEMS = models_on_items()
 
 
 def tuning_pairs(suite):
@@ -95,6 +109,33 @@ rule comparisons:
         modules={suite: suite_module(suite) for suite in CONTRASTS},
     script:
         "../scripts/comparisons.py"
+
+
+rule items:
+    input:
+        # Of suites whose terms forbid copies the items are not even read.
+        suites=[f"{RESULTS}/suites/{suite}.parquet" for suite in ITEMS if load_suite(suite).plain_text],
+        scores=[
+            f"{RESULTS}/scores/{run}/seed{CONFIG.seeds[0]}/{REPORTED_AT[run]}/{suite}.parquet"
+            for suite, runs in ITEMS.items()
+            for run in runs
+        ],
+    output:
+        table=f"{RESULTS}/report/items.parquet",
+        page=f"{RESULTS}/report/items.json",
+    log:
+        f"{RESULTS}/logs/items.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/items.tsv"
+    resources:
+        gpu=0,
+    params:
+        code=code("items.py"),
+        suites=ITEMS,
+        plain_text=[suite for suite in ITEMS if load_suite(suite).plain_text],
+        seed=CONFIG.seeds[0],
+    script:
+        "../scripts/items.py"
 
 
 rule baselines:

@@ -2,8 +2,8 @@
 
 Needs: every score that the configuration asks for, what analysis.smk and replies.smk make, the logs of the models,
 the corpus statistics.
-Makes: report/scores.csv, sources.csv, missing.csv, stages.csv, {table}.parquet beside every {table}.csv, items.parquet
-and items.json, index.html; report/figures/, every figure of the page as {name}.svg and its data as {name}.csv.
+Makes: report/scores.csv, sources.csv, missing.csv, stages.csv, {table}.parquet beside every {table}.csv, index.html;
+report/figures/, every figure of the page as {name}.svg and its data as {name}.csv.
 """
 
 from dataclasses import asdict
@@ -35,26 +35,15 @@ TABLES = [
     "stages",
     *(["replies"] if CONFIG.report.replies else []),
 ]
-REPORT = [f"{RESULTS}/report/index.html", *expand(f"{RESULTS}/report/{{table}}.parquet", table=TABLES)]
+REPORT = [
+    f"{RESULTS}/report/index.html",
+    *expand(f"{RESULTS}/report/{{table}}.{{form}}", table=TABLES, form=["csv", "parquet"]),
+]
 TALK_TO = next((run for run, row in CONFIG.models.items() if row.method != "pretrain"), next(iter(CONFIG.models)))
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 
 
 report: "captions/workflow.rst"
-
-
-def models_on_items():
-    """Suite with right and wrong answers -> the models that are scored on it at the checkpoint that is reported."""
-    scored, seed = set(SCORES), CONFIG.seeds[0]
-    found = {
-        suite: [run for run in CONFIG.models if (run, seed, REPORTED_AT[run], suite) in scored]
-        for suite in dict.fromkeys(suite for *_, suite in SCORES)
-        if load_suite(suite).has_answers
-    }
-    return {suite: runs for suite, runs in found.items() if runs}
-
-
-ITEMS = models_on_items()
 
 
 localrules:
@@ -108,33 +97,6 @@ rule suite_sources:
         missing=[asdict(suite) for suite in MISSING.values()],
     script:
         "../scripts/suite_sources.py"
-
-
-rule items:
-    input:
-        # Of suites whose terms forbid copies the items are not even read.
-        suites=[f"{RESULTS}/suites/{suite}.parquet" for suite in ITEMS if load_suite(suite).plain_text],
-        scores=[
-            f"{RESULTS}/scores/{run}/seed{CONFIG.seeds[0]}/{REPORTED_AT[run]}/{suite}.parquet"
-            for suite, runs in ITEMS.items()
-            for run in runs
-        ],
-    output:
-        table=f"{RESULTS}/report/items.parquet",
-        page=f"{RESULTS}/report/items.json",
-    log:
-        f"{RESULTS}/logs/items.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/items.tsv"
-    resources:
-        gpu=0,
-    params:
-        code=code("items.py"),
-        suites=ITEMS,
-        plain_text=[suite for suite in ITEMS if load_suite(suite).plain_text],
-        seed=CONFIG.seeds[0],
-    script:
-        "../scripts/items.py"
 
 
 rule table_parquet:

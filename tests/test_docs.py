@@ -104,6 +104,7 @@ NEAREST = {
     ),
     "python perf/ppo.py --quick": (Options("perf/ppo.py"), MINUTES),
     "python perf/dag.py --quick": (Options("perf/dag.py"), MINUTES),
+    "python perf/page.py results/report/index.html --quick": (Options("perf/page.py"), "it wants Chromium"),
 }  # fmt: skip
 SHOWN = [(page.name, command) for page in PAGES for command in commands(page)]
 

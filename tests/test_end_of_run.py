@@ -15,7 +15,7 @@ from small_workflow import OVERLAY
 def test_every_table_is_parquet_too_with_the_same_values(small):
     report = small.folder / "results/report"
     tables = sorted(path.stem for path in report.glob("*.csv"))
-    assert tables == sorted(path.stem for path in report.glob("*.parquet"))
+    assert {*tables, "items"} == {path.stem for path in report.glob("*.parquet")}
     assert {"scores", "sources", "missing", "trajectory_fits"} <= set(tables)
     for table in tables:
         parquet = pd.read_parquet(report / f"{table}.parquet")
@@ -105,8 +105,11 @@ def test_snakemakes_report_has_the_main_results_with_captions_and_needs_no_netwo
         for category, groups in assigned(page, "categories").items()
     }
     tables = {f"results/report/{path.name}" for path in (small.folder / "results/report").glob("*.csv")}
+    figures = list((small.folder / "results/report/figures").glob("*.svg"))
+    assert len(figures) > 5
     assert files == {
         "Report": {"results/report/index.html"},
+        "Figures": {f"results/report/figures/{path.name}" for path in figures},
         "Tables": tables,
         "Pair cards": {f"results/pairs/{name}.card.json" for name in ("natural", "dialogue_words")},
         "Model cards": {f"results/models/{run}/seed0/README.md" for run in ("base", "dpo_natural", "ppo_bleu")},

@@ -103,7 +103,7 @@ def test_the_page_has_the_replies_of_all_models_side_by_side_and_escaped(table):
     assert shown["Caregiver's turn"] == ["Child of the transcript", *(f"{row['run']} final" for row in MODELS)]
     assert shown["*MOT: where is the ball ? Made"] == ["there .", "NA nothing", "no reply", "the red one …"]
     assert shown[f"*FAT: null {EVIL}"] == [EVIL, f"{EVIL} …", "no reply", "no reply"]
-    assert "<script" not in text
+    assert "<script>alert" not in text
     assert {("a", "href", "#replies"), ("h2", "id", "replies")} <= set(page.attributes)
     assert "do not publish this page" not in text, "of generated talk"
     real = page_of(replies=table, sampling=sampling | {"temperature": 0.0}, source="local")

@@ -191,7 +191,7 @@ CASES = {
     "seeds": (setting([0, 1], "seeds"), EVERY_SEED),
     "report.replies": (setting(2, "report", "replies", "samples"), rests_on("reply_samples")),
     "report.replies.prompts": (setting(13, "report", "replies", "prompts"), rests_on("reply_prompts")),
-    "report, without replies": (setting(None, "report", "replies"), {"report"}),
+    "report, without replies": (setting(None, "report", "replies"), {"report", "table_parquet"}),
     "hub": (setting(False, "hub", "private"), set()),
     "results": (setting("elsewhere", "results"), set(FEEDS)),
     # files of the results
@@ -203,7 +203,7 @@ CASES = {
         lambda workflow: (deleted("models/base/seed0/final")(workflow), deleted(SCORE)(workflow)),
         rests_on("pretrain_base"),
     ),
-    "the report deleted": (deleted("report/index.html"), {"report"}),
+    "the report deleted": (deleted("report/index.html"), {"report", "table_parquet"}),
     "a table deleted": (deleted("report/scores.csv"), {"scores_table", "trajectories", "report", "table_parquet"}),
     # remarks
     "a comment in a script": (remark("pretrain.py"), set()),
