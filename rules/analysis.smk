@@ -50,6 +50,12 @@ def models_on_items():
 
 
 ITEMS = models_on_items()
+# Suites whose terms, or the configuration, let items stand as text; pair sets are of transcripts.
+QUOTED = [
+    suite
+    for suite in ITEMS
+    if load_suite(suite).plain_text and (CONFIG.report.quotes or suite not in CONFIG.pairs)
+]
 
 
 def tuning_pairs(suite):
@@ -113,8 +119,8 @@ rule comparisons:
 
 rule items:
     input:
-        # Of suites whose terms forbid copies the items are not even read.
-        suites=[f"{RESULTS}/suites/{suite}.parquet" for suite in ITEMS if load_suite(suite).plain_text],
+        # Of other suites the items are not even read.
+        suites=[f"{RESULTS}/suites/{suite}.parquet" for suite in QUOTED],
         scores=[
             f"{RESULTS}/scores/{run}/seed{CONFIG.seeds[0]}/{REPORTED_AT[run]}/{suite}.parquet"
             for suite, runs in ITEMS.items()
@@ -132,7 +138,7 @@ rule items:
     params:
         code=code("items.py"),
         suites=ITEMS,
-        plain_text=[suite for suite in ITEMS if load_suite(suite).plain_text],
+        plain_text=QUOTED,
         seed=CONFIG.seeds[0],
     script:
         "../scripts/items.py"

@@ -4,7 +4,6 @@ Needs: the test part's triplets, the checkpoint that stands for each model.
 Makes: replies/prompts.parquet, replies/{run}/seed{seed}/{checkpoint}.parquet, report/replies.csv.
 """
 
-REPLIES = CONFIG.report.replies
 # One seed shows what a model is like.
 REPLYING = [[run, CONFIG.seeds[0], checkpoint] for run, checkpoint in REPORTED_AT.items()]
 

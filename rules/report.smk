@@ -9,6 +9,7 @@ report/figures/, every figure of the page as {name}.svg and its data as {name}.c
 from dataclasses import asdict
 
 from babylogue.report.ending import ending, stopped
+from babylogue.report.published import PAIRS as PUBLISHED_PAIRS
 
 SCORES = [score for score in CONFIG.scores() if score[-1] not in MISSING]
 if not SCORES:
@@ -21,6 +22,7 @@ REPORTED = sorted({suite for *_, suite in SCORES})
 PAGE = Path(workflow.basedir, "scripts/babylogue/report")
 TEMPLATES = sorted(map(os.path.relpath, PAGE.joinpath("templates").rglob("[a-z]*.*")))
 REPORTED_AT = CONFIG.reported()
+REPLIES = CONFIG.report.replies if CONFIG.report.quotes else None
 TABLES = [
     "scores",
     "sources",
@@ -33,7 +35,7 @@ TABLES = [
     "trajectories",
     "trajectory_fits",
     "stages",
-    *(["replies"] if CONFIG.report.replies else []),
+    *(["replies"] if REPLIES else []),
 ]
 REPORT = [
     f"{RESULTS}/report/index.html",
@@ -51,6 +53,11 @@ localrules:
     suite_sources,
     table_parquet,
     report,
+
+
+def published_pairs(name):
+    """Whether a pair set is the paper's own."""
+    return getattr(CONFIG.pairs[name], "hub", None) in PUBLISHED_PAIRS
 
 
 def say_what_was_made():
@@ -127,7 +134,7 @@ rule report:
         fits=f"{RESULTS}/report/trajectory_fits.csv",
         rewarded_runs=f"{RESULTS}/report/rewarded_runs.csv",
         correlations=f"{RESULTS}/report/reward_correlations.csv",
-        replies=f"{RESULTS}/report/replies.csv" if CONFIG.report.replies else [],
+        replies=f"{RESULTS}/report/replies.csv" if REPLIES else [],
         statistics=f"{RESULTS}/corpus/statistics.json",
         logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
         settings=[model_file(run, "settings.yaml").format(seed=CONFIG.seeds[0]) for run in CONFIG.models],
@@ -160,7 +167,9 @@ rule report:
         suites=suite_descriptions,
         seeds=CONFIG.seeds,
         source=CONFIG.transcripts.source,
-        sampling=CONFIG.report.replies and settings_of(CONFIG.report.replies),
+        own_items=[suite for suite in REPORTED if suite in CONFIG.pairs and not published_pairs(suite)],
+        quotes=CONFIG.report.quotes,
+        sampling=REPLIES and settings_of(REPLIES),
         judge=(
             CONFIG.teacher.judge
             if any("judge" in reward_needs(row.reward) for row in REWARDED.values())

@@ -39,6 +39,8 @@ def main(job):
         correlations=read_table(job.input.correlations),
         **({"replies": read_table(job.input.replies)} if job.input.replies else {}),
         sampling=job.params.sampling,
+        own_items=job.params.own_items,
+        quotes=job.params.quotes,
         logs=logs,
         settings={run: yaml.safe_load(Path(path).read_text()) for run, path in settings},
         stages=stages,

@@ -105,9 +105,9 @@ def test_the_page_has_the_replies_of_all_models_side_by_side_and_escaped(table):
     assert shown[f"*FAT: null {EVIL}"] == [EVIL, f"{EVIL} …", "no reply", "no reply"]
     assert "<script>alert" not in text
     assert {("a", "href", "#replies"), ("h2", "id", "replies")} <= set(page.attributes)
-    assert "do not publish this page" not in text, "of generated talk"
+    assert "This page quotes transcripts" not in text, "of generated talk"
     real = page_of(replies=table, sampling=sampling | {"temperature": 0.0}, source="local")
-    assert "do not publish this page" in real and "the most probable token each time" in real
+    assert "This page quotes transcripts" in real and "the most probable token each time" in real
 
 
 def test_a_page_without_replies_has_no_such_section():

@@ -381,12 +381,33 @@ def test_the_papers_figures_stand_beside_ours_where_they_compare():
     real = Page(page_of(scores, source="local"))
     assert real.scores()["blimp", "base"] == "55.0 [53.0, 57.0] paper 56.0"
     assert real.scores()["zorro", "base"] == "60.0 [58.0, 62.0]"  # the paper's is by another metric
-    assert beside(real)["zorro", "base"] == "65.50 ours 62.5 [60.5, 64.5]"
+    assert beside(real)["zorro", "base"] == "65.50 base 62.5 [60.5, 64.5]"
     assert beside(real)["zorro", "simpo"] == "77.70" and beside(real)["wug_past", "simpo"] == "\N{EN DASH}"
     toy = Page(page_of(scores))
     assert toy.scores()["blimp", "base"] == "55.0 [53.0, 57.0]"
     assert beside(toy)["zorro", "base"] == "65.50"
     assert "Models of generated talk do not compare" in " ".join(toy.text)
+
+
+def test_the_papers_figures_are_of_the_runs_that_follow_it_and_of_its_own_pairs():
+    runs = ("dpo_natural", "dpo_natural_published")
+    models = [MODELS[0], *({"run": run, "method": "dpo", "checkpoint": "final", "parent": "base"} for run in runs)]
+    suites = ("blimp", "dialogue_words_published")
+    scores = table(
+        *(row(run, suite, 60.0) for run in runs for suite in suites),
+        *(row(run, suites[1], 61.0, metric="accuracy_word_corrected") for run in runs),
+    )
+    compared = {"models": models, "source": "local", "comparisons": COMPARISONS.head(0)}
+    page = Page(page_of(scores, **compared))
+    assert page.scores()["blimp", "dpo_natural_published"].endswith("] paper 55.6")
+    assert page.scores()["blimp", "dpo_natural"].endswith("] paper, unmended 55.6")
+    (rows,) = (rows for caption, rows in page.tables.items() if caption.startswith("The paper's figures"))
+    beside = {cells[0].split()[0]: dict(zip(rows[0], cells, strict=True)) for cells in rows}
+    assert beside[suites[1]]["dpo_natural"] == (
+        "68.40 dpo_natural 61.0 [59.0, 63.0] dpo_natural_published 61.0 [59.0, 63.0]"
+    )
+    own = Page(page_of(scores, **compared, own_items=[suites[1]]))
+    assert "68.40" in " ".join(own.text) and "61.0" not in str(own.table("The paper's figures"))
 
 
 def test_a_run_whose_best_is_its_start_is_said_to_be_its_parent():

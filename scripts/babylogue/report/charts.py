@@ -10,7 +10,6 @@ import pandas as pd
 from ..analysis.fits import curve
 from .figures import Figure, Line, short_count
 from .published import LABEL as PUBLISHED
-from .published import published_trajectory
 from .summary import Cell, chance, decimals, pool, unit
 
 _STEP = ("step", "step")
@@ -54,7 +53,8 @@ def learning_curve(
     fits: pd.DataFrame,
     references: Sequence[tuple[str, float]] = (),
     *,
-    published: bool = False,
+    theirs: pd.DataFrame | None = None,
+    other_items: bool = False,
 ) -> Chart:
     """A suite over words seen, one line a model, seeds pooled.
 
@@ -62,7 +62,8 @@ def learning_curve(
         trajectories: those of the suite, all metrics.
         fits: the forms of the curves (columns of trajectory_fits.csv) of that metric.
         references: levels drawn beside chance.
-        published: whether the published trajectory is drawn beside ours, where there is one.
+        theirs: the published trajectory in that metric, to be drawn beside ours.
+        other_items: whether it is of other items than ours.
     """
     lines, fitted, parts, points = [], [], [], []
     forms = {row["run"]: row for _, row in fits.iterrows()}
@@ -78,14 +79,17 @@ def learning_curve(
         parts.append(_ends(lines[-1], metric, lambda words: f"{short_count(words)} words"))
         points += [(run, words, cell) for words, cell in pooled.items()]
     caption = [f"{metric} over words seen, the final checkpoint last.", *map(in_words, forms.values())]
-    if published and len(theirs := published_trajectory(suite)):
+    if theirs is not None:
         beside = _beside(lines, theirs)
         fitted += beside
-        caption.append(_published_in_words(suite, theirs, trajectories, drawn=bool(beside)))
+        caption.append(_published_in_words(theirs, drawn=bool(beside), other_items=other_items))
     level = chance(suite, metric)
     known = [("chance", level)] if np.isfinite(level) else []
+    name, title = (f"curve-{safe(suite)}", suite) if theirs is None else (
+        f"curve-{safe(suite)}-published", f"{suite} by the paper's rule"
+    )  # fmt: skip
     figure = Figure(
-        f"curve-{safe(suite)}", suite, f"{suite}, {metric} over words seen. {' '.join(parts)}", [*lines, *fitted],
+        name, title, f"{suite}, {metric} over words seen. {' '.join(parts)}", [*lines, *fitted],
         "words seen", f"{metric}{', ' + unit(metric) if unit(metric) else ''}",
         log_x=True, references=[*known, *references],
     )  # fmt: skip
@@ -111,24 +115,15 @@ def _beside(lines: Sequence[Line], theirs: pd.DataFrame) -> list[Line]:
     return [Line(PUBLISHED, near["words"], near["value"], kind="published", **named)] if len(near) > 1 else []
 
 
-def _published_in_words(suite: str, theirs: pd.DataFrame, ours: pd.DataFrame, *, drawn: bool) -> str:
-    """What the published trajectory is, what of ours compares with it, and what of it is not drawn."""
-    metric, last = theirs[["metric", "value"]].iloc[-1]
-    own = (
-        "" if suite.endswith("_published") or not suite.startswith("dialogue") else " and of other pairs than ours"
+def _published_in_words(theirs: pd.DataFrame, *, drawn: bool, other_items: bool) -> str:
+    """What the published trajectory is, and what of it is not drawn."""
+    last = theirs.iloc[-1]
+    items = ", of other pairs than ours" if other_items else ""
+    beyond = "" if drawn else "; its checkpoints lie beyond ours"
+    return (
+        f"{PUBLISHED.capitalize()}: Padovani et al. (2025), one seed, no interval{items}, {last['value']:.1f} at "
+        f"{short_count(last['words'])} words{beyond}."
     )
-    said = (
-        f"{PUBLISHED.capitalize()}: Padovani et al. (2025), one seed, no interval, by the rule of {metric}{own}, "
-        f"{last:.1f} at {short_count(theirs['words'].iloc[-1])} words"
-    )
-    alike = []
-    for run, pooled in _pooled(ours, metric).items():
-        words, cell = list(pooled.items())[-1]
-        if np.isfinite(cell.value):
-            interval = f" [{cell.low:.1f}, {cell.high:.1f}]" if np.isfinite([cell.low, cell.high]).all() else ""
-            alike.append(f"{run} {cell.value:.1f}{interval} at {short_count(words)}")
-    by_rule = f" Ours by that rule: {'; '.join(alike)}." if alike else ""
-    return f"{said}{'' if drawn else '; its checkpoints lie beyond ours'}.{by_rule}"
 
 
 def safe(name: str) -> str:

@@ -4,7 +4,7 @@ Its scripts only make it pleasant: without them, and on paper, everything can be
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ from .drawing import inline_svg, vega
 from .figures import Figure
 from .items import COMPACT, items_section
 from .layers import CONFIG, legend, specification
+from .published import published_trajectory
 from .replies import REPLY_COLUMNS, side_by_side
 from .run_record import STAGE_COLUMNS, run_record
 from .scores_section import SuiteTable, bars, suite_metrics, suite_table
@@ -80,6 +81,10 @@ class Results:
     items: Mapping[str, Any] = field(default_factory=dict)
     """What the page has of items.parquet, as `items.page_data` gives it."""
 
+    own_items: Collection[str] = ()
+    """Suites of pairs that are the run's own, whatever they are called: the paper's figures are of others."""
+    quotes: bool = True
+    """Whether lines of the transcripts may stand on the page."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Run -> what the settings.yaml of its first seed has."""
     stages: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=STAGE_COLUMNS))
@@ -146,7 +151,7 @@ def render(results: Results, charts: Charts) -> str:
             description=results.descriptions.get(suite, ""),
             comparisons=results.comparisons,
             baselines=results.baselines,
-            compares=real,
+            compares=real and suite not in results.own_items,
         )
         for suite, own in results.scores.groupby("suite", sort=False)
     ]
@@ -157,7 +162,7 @@ def render(results: Results, charts: Charts) -> str:
         runs=runs,
         record=run_record(results.settings),
         unmoved=_unmoved(results),
-        beside=beside_paper(scored if real else {}, runs),
+        beside=beside_paper(scored if real else {}, runs, results.own_items),
         words=_words(logs["pretrain"]),
         small_judge=results.judge in SMALL_JUDGES,
         suites=suites,
@@ -344,7 +349,10 @@ def _learning_curves(results: Results) -> list[Chart]:
             references = [
                 (f"{name} ({_SEES[alone]})", value) for name, alone, value in bars(results.baselines, suite)
             ]
+            charts.append(learning_curve(suite, metric, own, fits, references))
+            theirs = published_trajectory(suite)
             # Generated talk compares with nobody's.
-            published = results.source != "toy"
-            charts.append(learning_curve(suite, metric, own, fits, references, published=published))
+            if results.source != "toy" and set(theirs["metric"]) & set(own["metric"]):
+                rule, other = theirs["metric"].iloc[0], suite in results.own_items
+                charts.append(learning_curve(suite, rule, own, fits.head(0), theirs=theirs, other_items=other))
     return charts

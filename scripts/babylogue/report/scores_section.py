@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from .beside_paper import published_values
+from .beside_paper import PublishedValue, published_values
 from .summary import Cell, cells, chance, headline, unit
 
 
@@ -38,8 +38,8 @@ class SuiteTable:
     total: Row
     marks: list[pd.Series | None]
     """For each model the comparison with its parent where that difference holds."""
-    published: list[float | None]
-    """For each model what the paper has for its name, by the same metric."""
+    published: list[PublishedValue | None]
+    """For each model what the paper has for it, by the same metric."""
     groups: list[Row]
     """The same metric of each group."""
     others: list[Row]
@@ -63,7 +63,7 @@ def suite_table(
         models: rows of the table of models (`Results.models`).
         comparisons: the columns of comparisons.csv.
         baselines: the columns of baselines.csv.
-        compares: whether the models were trained on talk that the paper's figures can be held against.
+        compares: whether the paper's figures can be held against these: of transcripts, on the same items.
     """
     found = cells(scores, {model["run"]: model["checkpoint"] for model in models})
     metrics = suite_metrics(scores)
@@ -73,7 +73,7 @@ def suite_table(
         return Row(name, metric, [found.get((model["run"], suite, group, metric)) for model in models])
 
     groups = [group for group in dict.fromkeys(scores["group"]) if group != "all"]
-    values = published_values(suite, metric) if compares else {}
+    runs = [model["run"] for model in models]
     held = comparisons[comparisons["differs"].astype(bool)]
     held = held[(held["suite"] == suite) & (held["metric"] == metric)]
     return SuiteTable(
@@ -85,7 +85,7 @@ def suite_table(
         bars(baselines, suite),
         row(suite, "all", metric),
         [_mark(held, model) for model in models],
-        [values.get(model["run"]) for model in models],
+        published_values(suite, metric, runs) if compares else [None] * len(runs),
         # A single group is the whole suite under another name.
         [row(group, group, metric) for group in groups] if len(groups) > 1 else [],
         [row(other, "all", other) for other in metrics if other != metric],
@@ -99,10 +99,10 @@ def suite_metrics(scores: pd.DataFrame) -> list[str]:
 
 
 def bars(baselines: pd.DataFrame, suite: str) -> list[tuple[str, bool, float]]:
-    """The suite's highest shallow baseline, and the highest that sees the reply alone."""
+    """The suite's highest shallow baseline that sees both turns, then the highest that sees the reply alone."""
     own = baselines[(baselines["suite"] == suite) & (baselines["metric"] == "accuracy")].dropna(subset="value")
     best = own.sort_values("value", ascending=False, kind="stable").drop_duplicates("reply_only")
-    return [(row.baseline, bool(row.reply_only), row.value) for row in best.itertuples()]
+    return [(row.baseline, bool(row.reply_only), row.value) for row in best.sort_values("reply_only").itertuples()]
 
 
 def _mark(held: pd.DataFrame, model: Mapping[str, Any]) -> pd.Series | None:

@@ -18,5 +18,8 @@ class ReplySettings(SamplingSettings):
 class ReportSettings(Settings):
     """What the report shows beside the scores."""
 
+    quotes: bool = True
+    """Whether lines of the transcripts may stand in the report: its page, replies and items. If not, no model's
+    replies are sampled, and of suites of dialogue pairs there are counts alone."""
     replies: ReplySettings | None = ReplySettings()
     """Reply samples; null: none."""

@@ -123,7 +123,7 @@
   };
 
   const told = () => {
-    if (!suite.plain_text) return "The terms of this suite forbid copies of its items in plain text: counts alone.";
+    if (!suite.plain_text) return "The terms of this suite, or the settings, forbid copies of its items: counts alone.";
     const chosen = [fields.show.selectedOptions[0].text];
     if (fields.group.value) chosen.push(`of the group ${fields.group.value}`);
     if (fields.text.value.trim()) chosen.push(`with “${fields.text.value.trim()}”`);
