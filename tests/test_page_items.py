@@ -166,6 +166,19 @@ def test_workflow_does_not_read_items_that_may_not_be_copied(project, tmp_path):
     ]
 
 
+def test_a_report_that_quotes_no_transcript_reads_no_pairs(project):
+    project.write("unquoted.yaml", "report: {quotes: false}\n")
+    target = "results/report/index.html"
+    printed = project.snakemake("--dry-run", "--configfile", "unquoted.yaml", "--", target).stdout
+    inputs = printed.split("rule items:\n    input: ")[1].split("\n")[0]
+    assert [name for name in inputs.split(", ") if "/suites/" in name] == [
+        "results/suites/toy_grammar.parquet",
+        "results/suites/lexical_decision.parquet",
+    ]
+    assert "dialogue_words.parquet" in inputs  # scores, for the counts
+    assert "rule reply" not in printed and "report/replies.csv" not in printed
+
+
 # --- what the page has of it --------------------------------------------------------------------------------
 
 

@@ -15,7 +15,9 @@ from babylogue.analysis.rewarded_runs import CORRELATION_COLUMNS, RUN_COLUMNS
 from babylogue.analysis.trajectories import checkpoint_words, trajectories
 from babylogue.benchmarks import COLUMNS as BENCHMARK_COLUMNS
 from babylogue.report.page import Results, draw, render
+from babylogue.report.replies import REPLY_COLUMNS
 from babylogue.report.run_record import stages_table
+from babylogue.report.settings import ReplySettings
 from babylogue.report.summary import cells, headline
 from babylogue.report.tables import CARD_COLUMNS, COLUMNS, missing_table, read_table, scores_table, sources_table
 
@@ -407,7 +409,18 @@ def test_the_papers_figures_are_of_the_runs_that_follow_it_and_of_its_own_pairs(
         "68.40 dpo_natural 61.0 [59.0, 63.0] dpo_natural_published 61.0 [59.0, 63.0]"
     )
     own = Page(page_of(scores, **compared, own_items=[suites[1]]))
-    assert "68.40" in " ".join(own.text) and "61.0" not in str(own.table("The paper's figures"))
+    assert "68.40" in " ".join(own.text) and "61.0 [" not in str(own.table("The paper's figures"))
+
+
+def test_a_page_that_quotes_transcripts_says_so():
+    said = "This page quotes transcripts"
+    replies = pd.DataFrame(
+        [("*MOT: hi .", "hello .", "Made", "one", 30.0, "base", 0, "final", 0, "yes .", True)],
+        columns=REPLY_COLUMNS,
+    )
+    quoting = {"replies": replies, "sampling": ReplySettings().model_dump()}
+    assert said in page_of(**quoting, source="local")
+    assert said not in page_of(**quoting) and said not in page_of(source="local")
 
 
 def test_a_run_whose_best_is_its_start_is_said_to_be_its_parent():

@@ -192,6 +192,7 @@ CASES = {
     "report.replies": (setting(2, "report", "replies", "samples"), rests_on("reply_samples")),
     "report.replies.prompts": (setting(13, "report", "replies", "prompts"), rests_on("reply_prompts")),
     "report, without replies": (setting(None, "report", "replies"), {"report", "table_parquet"}),
+    "report, without quotes": (setting(False, "report", "quotes"), {"items", "report", "table_parquet"}),
     "hub": (setting(False, "hub", "private"), set()),
     "results": (setting("elsewhere", "results"), set(FEEDS)),
     # files of the results
