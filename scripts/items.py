@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from babylogue.logs import job_log, logger
-from babylogue.report.items import COMPACT, decide, page_data, suite_data, write_items
+from babylogue.report.items import COMPACT, decisions_of, page_data, read_scores, suite_data, write_items
 
 
 def main(job):
@@ -20,9 +20,9 @@ def main(job):
 
     def decisions():
         for suite, own in job.params.suites.items():
-            scores = {run: pd.read_parquet(next(files), columns=["item", "correct", "scores"]) for run in own}
+            scores = {run: read_scores(suite, run, next(files), plain_text=suite in tables) for run in own}
             items = pd.read_parquet(tables[suite]) if suite in tables else None
-            decided = decide(suite, scores, items)
+            decided = decisions_of(suite, scores, items)
             found.append(suite_data(decided))
             yield decided
 

@@ -5,17 +5,46 @@ import re
 import pandas as pd
 import pytest
 
+from babylogue.report.items import page_data
+from babylogue.report.replies import REPLY_COLUMNS
+from babylogue.report.run_record import STAGE_COLUMNS
 from browser import page_in_chromium
-from test_report import SCORES, page_of, row, table
+from test_report import CORRELATIONS, REWARDED_RUNS, SCORES, page_of, row, table
 
 MANY = pd.concat([SCORES, table(*(row("base", f"suite_{number}", 50.0 + number) for number in range(12)))])
 MINUS = "\N{MINUS SIGN}"
+RUNS = ["base", "dpo_natural", "ppo_bleu"]
+SECONDS = {"corpus": 59, "training base": 36_000, "scores": 312, "pairs": 3725, "figures": 2}
+STAGES = pd.DataFrame([(name, 1, took, took, 9.0) for name, took in SECONDS.items()], columns=STAGE_COLUMNS)
+PEAKS = {"suite_0": 50e3, "suite_1": 1.5e6, "suite_2": 900.0, "suite_3": 20e6}
+FITS = pd.DataFrame(
+    [(run, suite, peak) for run in RUNS[:2] for suite, peak in PEAKS.items()],
+    columns=["run", "suite", "peak_words"],
+).assign(
+    metric="accuracy", checkpoints=8, note="", best="power", not_worse="", falls=False, constant_cv_error=2.0,
+    power_cv_error=1.0, exponential_cv_error=1.5, peak_from_words=800.0, peak_to_words=3e7,
+)  # fmt: skip
+REPLIES = pd.DataFrame(
+    [("where ?", "there .", "Ours", "ann", 30.0, run, 0, "final", 0, f"said by {run}", True) for run in RUNS],
+    columns=REPLY_COLUMNS,
+)
+SAMPLING = {"samples": 1, "temperature": 0, "max_new_tokens": 9}
+ITEMS = {
+    "suite": "ewok_fast", "runs": RUNS, "items": 9, "plain_text": False, "groups": [], "rows": [],
+    "both_right": [[5, 3, 2], [3, 6, 1], [2, 1, 4]],
+}  # fmt: skip
+MADE = {"commit": "c0ffee", "python": "3.12.1", "packages": {"torch": "2.13.0"}}
+SETTINGS = {run: MADE | {"settings": {"name": f"settings of {run}"}} for run in RUNS}
 
 
 @pytest.fixture(scope="module")
 def visit(tmp_path_factory):
     file = tmp_path_factory.mktemp("page") / "index.html"
-    file.write_text(page_of(MANY), encoding="utf-8")
+    page = page_of(
+        MANY, fits=FITS, stages=STAGES, replies=REPLIES, sampling=SAMPLING, items=page_data([ITEMS], 0),
+        settings=SETTINGS, rewarded_runs=REWARDED_RUNS, correlations=CORRELATIONS,
+    )  # fmt: skip
+    file.write_text(page, encoding="utf-8")
     with page_in_chromium(file) as visit:
         yield visit
         assert visit.complaints == []
@@ -77,17 +106,57 @@ def test_rows_are_filtered_by_words_and_counted(visit, scores):
     assert len(column(scores, "Suite")) == scores.locator("tbody tr").count()
 
 
-def test_a_model_that_is_not_chosen_is_on_no_table(visit, scores):
+@pytest.mark.parametrize("heading", ["Wall time", "Processor time"])
+def test_durations_sort_by_how_long_they_are(visit, scores, heading):
+    visit.page.get_by_text("Time and memory").click()
+    stages = visit.page.locator("#stages table")
+    button = stages.get_by_role("columnheader", name=heading).get_by_role("button")
+    lasting = sorted(SECONDS, key=SECONDS.get)
+    for expected in (lasting[::-1], lasting, list(SECONDS)):
+        button.click()
+        assert column(stages, "Stage") == expected
+    assert column(stages, heading)[1:4] == ["10:00:00", "0:05:12", "1:02:05"]
+
+
+def test_counts_sort_by_their_size(visit, scores):
+    visit.page.get_by_text("Forms and peaks").click()
+    peaks = visit.page.get_by_role("region", name="Table of forms and peaks").locator("table")
+    button = peaks.get_by_role("columnheader", name="Peak").get_by_role("button")
+    button.click()
+    ends = "(800 to 30M)"
+    shown = [f"{text} {ends}" for text in ("20M", "1.5M", "50K", "900") for _ in RUNS[:2]]
+    assert column(peaks, "Peak") == shown
+    button.click()
+    assert column(peaks, "Peak") == shown[::-1]
+
+
+def test_a_model_that_is_not_chosen_is_nowhere_on_the_page(visit, scores):
     page = visit.page
-    everywhere = page.locator("th:visible", has_text=re.compile(r"^ppo_bleu"))
-    assert everywhere.count() >= 3
-    page.get_by_text("Models shown: 3 of 3").click()
+    page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    # The explorer of items chooses its two models itself.
+    shown = page.locator("main :is(th, td, h3, pre, figcaption strong):visible:not(#items-explorer *)")
+
+    def named(run):
+        return [*map(str.split, shown.filter(has_text=re.compile(run)).all_inner_texts())]
+
+    before = {run: named(run) for run in RUNS}
+    for words in ("ppo_bleu", "said by ppo_bleu", "name: settings of ppo_bleu", "Reward of ppo_bleu."):
+        assert words.split() in before["ppo_bleu"], words
     page.get_by_role("checkbox", name="ppo_bleu").uncheck()
     assert page.get_by_text("Models shown: 2 of 3").is_visible()
-    assert everywhere.count() == page.locator('td:visible:has-text("55.4")').count() == 0
-    assert len(column(scores, "dpo_natural")) == scores.locator("tbody tr").count()
+    assert named("ppo_bleu") == [] and min(len(named(run)) for run in RUNS[:2]) > 12
+    page.get_by_role("button", name="None", exact=True).click()
+    # What a stage took is in the sum below.
+    assert [named(run) for run in RUNS] == [[["training", "base"]], [], []]
+    for name in ("forms and peaks", "decisions", "runs on rewarded replies", "rewards and dialogue accuracy"):
+        rows = page.get_by_role("region", name=f"Table of {name}", exact=True).locator("tbody tr")
+        assert rows.count() > 0 and rows.locator("visible=true").count() == 0, name
+    assert column(page.locator("table.replies"), "Caregiver's turn") == ["where ?"]
+    assert page.locator("table.replies td:visible").all_inner_texts() == ["there ."]
+    assert page.locator("figure").count() == 8 and page.locator("figure:visible").count() == 0
+    assert len(column(scores, "Suite")) == scores.locator("tbody tr").count()
     page.get_by_role("button", name="All", exact=True).click()
-    assert everywhere.count() >= 3
+    assert {run: named(run) for run in RUNS} == before
 
 
 def test_page_of_the_default_run(finished):

@@ -11,7 +11,16 @@ import pytest
 import yaml
 
 from babylogue.errors import UserError
-from babylogue.report.items import COMPACT, PAGE_BYTES, decide, page_data, shown_first, suite_data
+from babylogue.report.items import (
+    COMPACT,
+    PAGE_BYTES,
+    decisions_of,
+    items_section,
+    page_data,
+    read_scores,
+    shown_first,
+    suite_data,
+)
 from babylogue.report.page import Results
 from babylogue.suites.registry import NAMES, load
 from browser import page_in_chromium
@@ -22,6 +31,8 @@ from test_report import MODELS, page_of
 RUNS = [model["run"] for model in MODELS]
 EVIL = '</script><script>alert("1")</script><!-- & <b> \u2028'
 MINUS = "\N{MINUS SIGN}"
+# What a spreadsheet would run, by the place of the item.
+FORMULAS = {9: ["=1+2", "+1,2"], 10: ["-2 , yes", "@SUM(A1)"], 11: ["\t=1", "\r=2"]}
 SECRET = "nobody may copy this"
 
 
@@ -63,6 +74,8 @@ def made(tmp_path_factory):
         "toy_grammar": items_of("word", 10, 1),
     }
     tables["dialogue_words"].at[7, "candidates"] = [EVIL, f"{EVIL} too"]
+    for place, candidates in FORMULAS.items():
+        tables["dialogue_words"].at[place, "candidates"] = candidates
     tables["dialogue_words"].at[8, "contexts"] = ["mother says", "father says"]
     suites = {suite: RUNS if suite != "toy_grammar" else RUNS[:1] for suite in tables}
     plain_text = [suite for suite in suites if load(suite).plain_text]
@@ -127,7 +140,18 @@ def test_context_that_differs_is_part_of_the_candidates(table):
 def test_models_on_other_items_are_refused():
     items = items_of("pair", 5, 1)
     with pytest.raises(UserError, match=r"^dialogue_words: b was scored on other items; delete the scores"):
-        decide("dialogue_words", {"a": scores_of(items, 1), "b": scores_of(items, 1).iloc[::-1]}, items)
+        decisions_of("dialogue_words", {"a": scores_of(items, 1), "b": scores_of(items, 1).iloc[::-1]}, items)
+
+
+@pytest.mark.parametrize("missing", [["correct"], ["scores"], ["correct", "scores"]])
+def test_scores_of_an_own_evaluator_without_decisions_are_refused_in_a_line(missing, tmp_path):
+    items = items_of("pair", 5, 1)
+    scores_of(items, 1).drop(columns=missing).to_parquet(tmp_path / "a.parquet")
+    named = " and no ".join(f"'{name}'" for name in missing)
+    with pytest.raises(UserError, match=f"^mine: the item scores of a have no {named}; .* has_answers=False$"):
+        read_scores("mine", "a", tmp_path / "a.parquet", plain_text=True)
+    if missing == ["scores"]:
+        assert list(read_scores("mine", "a", tmp_path / "a.parquet", plain_text=False)) == ["item", "correct"]
 
 
 def test_suites_without_right_answers_and_without_leave_to_copy_are_known():
@@ -202,8 +226,8 @@ def test_page_stays_small_with_many_models_and_suites():
     small = large.head(30)
     scores = {run: scores_of(large, number) for number, run in enumerate(runs)}
     few = {run: own.head(30) for run, own in scores.items()}
-    whole = suite_data(decide("s", scores, large))
-    data = page_data([*[whole] * 19, suite_data(decide("t", few, small))], 0)
+    whole = suite_data(decisions_of("s", scores, large))
+    data = page_data([*[whole] * 19, suite_data(decisions_of("t", few, small))], 0)
     size = len(json.dumps(data, **COMPACT).encode())
     assert 0.9 * PAGE_BYTES < size < 1.1 * PAGE_BYTES
     shown = {len(suite["rows"]) for suite in data["suites"][:-1]}
@@ -212,6 +236,25 @@ def test_page_stays_small_with_many_models_and_suites():
     for suite in (data["suites"][0], data["suites"][-1]):
         correct = np.array([own["correct"][: suite["items"]] for own in scores.values()], dtype=int)
         assert suite["both_right"] == (correct @ correct.T).tolist(), "counted over all items, shown or not"
+
+
+def test_only_a_parent_at_the_checkpoint_that_was_tuned_is_counted_against():
+    """As the difference from the parent is one from the checkpoint that the model starts from."""
+    scores = {run: scores_of(items_of("s", 9, 1), 1) for run in RUNS}
+    data = page_data([suite_data(decisions_of("s", scores, None))], 0)
+    base, *tuned = MODELS
+
+    def counted(shown_at, *tuned_from):
+        models = [base | {"checkpoint": shown_at}]
+        models += [model | {"parent_checkpoint": name} for model, name in zip(tuned, tuned_from, strict=True)]
+        section = items_section(data, models)
+        return [(own.run, own.against) for own in section.contrasts], section.data["start"]
+
+    dpo, ppo = [(model["run"], "base") for model in tuned]
+    assert counted("final", "final", "final") == ([dpo, ppo], ["base", "dpo_natural"])
+    assert counted("final", "best", "final") == ([ppo], ["base", "ppo_bleu"])
+    assert counted("best", "best", "final") == ([dpo], ["base", "dpo_natural"])
+    assert counted("best", "final", "final") == ([], RUNS[:2])
 
 
 def test_page_without_items_has_no_such_section():
@@ -320,8 +363,11 @@ def test_rows_come_by_fifties_and_as_csv(visit, table, tmp_path):
     saved = pd.read_csv(tmp_path / "items.csv", keep_default_na=False)
     for column in ("suite", "group", "item", "context", "correct_base", "correct_ppo_bleu"):
         assert saved[column].tolist() == own[column].tolist(), column
-    rights = [texts[answer] for texts, answer in zip(own["candidates"], own["answer"], strict=True)]
+    places = enumerate(zip(own["candidates"], own["answer"], strict=True))
+    rights = [("'" if place in FORMULAS else "") + texts[answer] for place, (texts, answer) in places]
     assert saved["right"].tolist() == rights
+    assert all(saved["others"][place].startswith("'") for place in FORMULAS)
+    assert saved["margin_base"].dtype == float and (saved["margin_base"] < 0).any(), "numbers stay numbers"
     assert saved["margin_base"].to_numpy() == pytest.approx(own["margin_base"].to_numpy(), abs=0.006)
 
 

@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
@@ -18,9 +21,11 @@ from babylogue.report.page import Results, draw, render
 from babylogue.report.replies import REPLY_COLUMNS
 from babylogue.report.run_record import stages_table
 from babylogue.report.settings import ReplySettings
-from babylogue.report.summary import cells, headline
+from babylogue.report.summary import cells, chance, headline, pool
 from babylogue.report.tables import CARD_COLUMNS, COLUMNS, missing_table, read_table, scores_table, sources_table
+from babylogue.suites.zorro import SUITES
 
+KEYS = ["run", "suite", "group", "metric"]
 VOID = {"meta", "link", "wbr", "br"}
 MODELS = [
     {"run": "base", "method": "pretrain", "checkpoint": "final", "text": "triplets"},
@@ -284,6 +289,49 @@ def test_intervals_of_few_seeds_stay_within_what_the_metric_can_be():
         )
         cell = cells(scores, {"base": "final"})["base", "s", "all", metric]
         assert (cell.low, cell.high) == ends or metric == "partial_r2"
+
+
+def test_cells_are_those_of_each_groups_rows():
+    draw = np.random.default_rng(0)
+    scores = table(
+        *(
+            row(run, suite, draw.choice([draw.normal(60, 30), np.nan], p=[0.8, 0.2]), seed=seed, metric=metric)
+            for seed in range(4)
+            for metric in ("accuracy", "spearman", "odd")
+            for suite in ("s", "t")
+            for run in ("base", "dpo_natural", "elsewhere")
+        )
+    )
+    scores = scores.sample(frac=0.8, random_state=1).assign(n=draw.integers(9, 99, 58))
+    found = cells(scores, {"base": "final", "dpo_natural": "final"})
+    own = scores[scores["run"] != "elsewhere"]
+    expected = {key: pool(rows, key[-1]) for key, rows in own.groupby(KEYS, sort=False)}
+    assert list(found) == list(expected) and len(found) == 12
+    for key, cell in expected.items():
+        np.testing.assert_equal(vars(found[key]), vars(cell))
+    assert cells(scores.head(0), {"base": "final"}) == {}
+
+
+def test_chance_is_that_of_the_suites_choices(monkeypatch):
+    levels = {suite: chance(suite, "accuracy") for suite in ("blimp", "entity_tracking", "entity_tracking_fast")}
+    assert levels == {"blimp": 50.0, "entity_tracking": 20.0, "entity_tracking_fast": 20.0}
+    assert chance("of_another_version", "accuracy") == 50.0
+    assert chance("entity_tracking", "spearman") == 0.0 and np.isnan(chance("glue_rte", "accuracy"))
+    # A suite of one's own.
+    monkeypatch.setitem(SUITES, "zorro", replace(SUITES["zorro"], choices=4))
+    assert chance("zorro", "accuracy_mean") == 25.0
+    assert Page(page_of(table(row("base", "zorro", 61.0)))).scores()["zorro", "Chance"] == "25.0"
+
+
+def test_chance_is_known_without_torch():
+    asked = """
+import sys
+from babylogue.report.summary import chance
+from babylogue.suites.registry import NAMES
+print(sum(chance(suite, "accuracy") > 0 for suite in NAMES), {"torch", "transformers"} & set(sys.modules))
+"""
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True).stdout.split()
+    assert int(said[0]) > 10 and said[1:] == ["set()"]
 
 
 def test_tables_are_read_as_they_were_written(tmp_path):
@@ -688,4 +736,7 @@ def test_the_alternatives_to_ppo_have_its_charts():
     ]
     text = page_of(models=models, logs=LOGS | {"grpo_bleu": LOGS["ppo_bleu"]})
     assert "Reward of grpo_bleu" in text and "Reward of ppo_bleu" in text
+    owners = dict(re.findall(r'<figure id="([^"]+)"(?: data-run="([^"]+)")?>', text))
+    assert owners["reinforcement-reward-ppo_bleu"] == "ppo_bleu"
+    assert owners["reinforcement-accuracy"] == "", "of several models: none hides it"
     assert "Reward of grpo_bleu" not in default_page()

@@ -58,6 +58,12 @@ class Figure:
     references: Sequence[tuple[str, float]] = ()
     events: Sequence[tuple[str, float]] = ()
 
+    @property
+    def model(self) -> str | None:
+        """The one model whose lines they all are; None where there are several."""
+        models = {line.model for line in self.lines}
+        return models.pop() if len(models) == 1 else None
+
     def data(self) -> pd.DataFrame:
         """All that the figure rests on, as a tidy table: COLUMNS; kinds are those of lines, reference, event."""
         none = (np.nan,) * 4

@@ -32,6 +32,21 @@ COMPACT = {"ensure_ascii": False, "allow_nan": False, "sort_keys": False, "separ
 """How JSON of the page is written."""
 
 
+def read_scores(suite: str, run: str, file: str, *, plain_text: bool) -> pd.DataFrame:
+    """A run's item scores as `decisions_of` takes them: item, correct and, for items in plain text, scores.
+
+    Raises UserError where the suite's evaluator gives no such column.
+    """
+    columns = ["item", "correct", *(["scores"] if plain_text else [])]
+    missing = [name for name in columns if name not in parquet.read_schema(file).names]
+    if missing:
+        raise UserError(
+            f"{suite}: the item scores of {run} have no {' and no '.join(map(repr, missing))}; a suite without "
+            "right and wrong answers says has_answers=False"
+        )
+    return pd.read_parquet(file, columns=columns)
+
+
 @dataclass(frozen=True)
 class Decisions:
     """The models on the items of a suite.
@@ -47,8 +62,8 @@ class Decisions:
     margins: np.ndarray | None = None
 
 
-def decide(suite: str, scores: Mapping[str, pd.DataFrame], items: pd.DataFrame | None) -> Decisions:
-    """From each run's item scores (item, correct, scores) and the table of items, None where it may not be copied.
+def decisions_of(suite: str, scores: Mapping[str, pd.DataFrame], items: pd.DataFrame | None) -> Decisions:
+    """From each run's item scores, as `read_scores` gives them, and the items, None where these may not be copied.
 
     Raises UserError where models were scored on other items.
     """
@@ -210,14 +225,20 @@ class ItemsSection:
     data: dict[str, Any]
     """That of `page_data` with `models`, run -> what it is called, and `start`, the two that are shown first."""
     contrasts: list[Cells]
-    """Of each suite, every tuned model against its parent."""
+    """Of each suite, every tuned model against its parent at the checkpoint that it was tuned from."""
 
 
 def items_section(data: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> ItemsSection | None:
     """From the data of `page_data` and the rows of the table of models; None where there is no item."""
     if not data or not data["suites"]:
         return None
-    tuned = [(model["run"], model["parent"]) for model in models if model.get("parent")]
+    # Counts are of the checkpoints that are shown: of another one of the parent they would say nothing.
+    at = {model["run"]: model["checkpoint"] for model in models}
+    tuned = [
+        (model["run"], model["parent"])
+        for model in models
+        if "parent" in model and at.get(model["parent"]) == model.get("parent_checkpoint", "final")
+    ]
     contrasts = [
         _cells(suite, run, parent)
         for suite in data["suites"]

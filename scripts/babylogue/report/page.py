@@ -167,7 +167,7 @@ def render(results: Results, charts: Charts) -> str:
         small_judge=results.judge in SMALL_JUDGES,
         suites=suites,
         comparisons=_comparisons(results),
-        baselines=_baselines(results),
+        baselines=_baselines(results, scored),
         pair_sets=list(dict.fromkeys(results.pair_cards["pairs"])),
         pair_cards=_pair_cards(results.pair_cards),
         learning_curves=charts.learning_curves,
@@ -301,7 +301,7 @@ class _Baselines:
     models: list[tuple[str, list[Cell | None]]]
 
 
-def _baselines(results: Results) -> _Baselines:
+def _baselines(results: Results, scored: Mapping[tuple[str, str, str, str], Cell]) -> _Baselines:
     table = results.baselines
     columns = [
         (*key, int(own["n"].max())) for key, own in table.groupby(["suite", "metric", "trained_on"], sort=False)
@@ -310,7 +310,6 @@ def _baselines(results: Results) -> _Baselines:
     for (name, reply_only), own in table.groupby(["baseline", "reply_only"], sort=False):
         found = {key: pool(row, key[1]) for key, row in own.groupby(["suite", "metric"])}
         rows.append((name, bool(reply_only), [found.get(column[:2]) for column in columns]))
-    scored = cells(results.scores, results.checkpoints)
     models = [
         (model["run"], [scored.get((model["run"], suite, "all", metric)) for suite, metric, *_ in columns])
         for model in results.models

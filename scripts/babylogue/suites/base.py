@@ -136,6 +136,7 @@ class Suite:
     evaluator: it takes those scores, with the columns suite, checkpoint and words (seen) beside their own, and the
     suite's items, None where the suite has no sources.
 
+    `choices`: candidates of an item, one of which is right; accuracy by chance is 100 / choices, percent.
     `has_answers`: whether a model is right or wrong on an item, by the item scores' `correct`, as it is not where
     its preferences are held against people's. `plain_text`: whether the terms allow copies of the items in plain
     text, as the report has them.
@@ -149,6 +150,7 @@ class Suite:
     evaluator: Callable[..., pd.DataFrame] = score_items
     aggregator: Callable[[pd.DataFrame], list[dict]] = accuracy_rows
     combiner: Callable[[pd.DataFrame, pd.DataFrame | None], pd.DataFrame] | None = None
+    choices: int = 2
     has_answers: bool = True
     plain_text: bool = True
 

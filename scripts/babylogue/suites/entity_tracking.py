@@ -37,7 +37,8 @@ def _suite(name: str, folder: str, count: int, description: str, sha256: str) ->
     source = Source(
         f"evaluation_data/{folder}/*.jsonl", BABYLM_HOME, count=count, release="babylm_2025", sha256=sha256
     )
-    return Suite(name, description, read, (source,), aggregator=partial(accuracy_rows, weigh=split_weights))
+    aggregator = partial(accuracy_rows, weigh=split_weights)
+    return Suite(name, description, read, (source,), aggregator=aggregator, choices=5)
 
 
 SUITES = {

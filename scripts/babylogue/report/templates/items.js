@@ -137,12 +137,14 @@
   const save = () => {
     const { a, b } = Object.fromEntries(["a", "b"].map((name) => [name, fields[name].value]));
     const [runA, runB] = [a, b].map((run) => suite.runs.indexOf(run));
+    /* A spreadsheet would run text that begins so; its own sign for text goes in front. */
+    const plain = (value) => (typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value);
     const quoted = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
     const head = ["suite", "group", "item", "context", "right", "others"];
     const rows = found.map((item) => [suite.suite, item.group, item.name, item.context, item.right,
       item.others.join(" | "), item.correct(runA), item.margin(runA), item.correct(runB), item.margin(runB)]);
     const columns = [...head, `correct_${a}`, `margin_${a}`, `correct_${b}`, `margin_${b}`];
-    const lines = [columns, ...rows].map((row) => row.map(quoted).join(","));
+    const lines = [columns, ...rows].map((row) => row.map(plain).map(quoted).join(","));
     const link = make("a");
     link.href = URL.createObjectURL(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }));
     link.download = `items_${suite.suite}_${a}_${b}.csv`;

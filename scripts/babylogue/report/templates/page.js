@@ -7,9 +7,15 @@
     return element;
   };
 
-  // "57.1 [55.1, 59.1]" and "-0.26" written with a minus sign or thousands; NaN where there is no number.
-  const number = (cell) =>
-    parseFloat((cell?.textContent ?? "").trim().replace("\u2212", "-").replace(/^\+/, "").replaceAll(",", ""));
+  // "57.1 [55.1, 59.1]", "-0.26" written with a minus sign or thousands, "1.5M (1M to 2M)", and h:mm:ss in seconds;
+  // NaN where there is no number.
+  const SIZES = { K: 1e3, M: 1e6 };
+  const number = (cell) => {
+    const text = (cell?.textContent ?? "").trim().replace("\u2212", "-").replace(/^\+/, "").replaceAll(",", "");
+    const time = /^(\d+):(\d\d):(\d\d)\b/.exec(text);
+    if (time) return time.slice(1).reduce((sum, part) => 60 * sum + Number(part), 0);
+    return parseFloat(text) * (SIZES[/^-?[\d.]+([KM])\b/.exec(text)?.[1]] ?? 1);
+  };
 
   const compare = (column, numeric, sign) => (one, other) => {
     const [a, b] = [one, other].map((row) => row.cells[column]);
@@ -64,7 +70,7 @@
     table.closest(".scroll").before(make("p", { className: "tools" }, label, " ", shown));
   };
 
-  // Columns and rows of a model carry data-run; one that is not ticked is hidden everywhere on the page.
+  // What is of one model carries data-run, the heading of a column for the column; hidden where it is not ticked.
   const chooser = () => {
     const first = document.querySelector("table.scores");
     const runs = [...first.querySelectorAll("th[data-run]")].map((heading) => heading.dataset.run);
@@ -100,7 +106,8 @@
       });
     }
     const labels = boxes.map((box) => make("label", {}, box, ` ${box.value}`));
-    const fieldset = make("fieldset", {}, make("legend", {}, "Models shown on the whole page"), ...labels, all, none);
+    const note = make("small", {}, "A figure of several models hides lines by its own legend.");
+    const fieldset = make("fieldset", {}, make("legend", {}, "Models shown on the whole page"), ...labels, all, none, note);
     first.closest(".scroll").before(make("details", { className: "models" }, summary, fieldset));
     say();
   };
