@@ -132,7 +132,7 @@ def render(results: Results, charts: Charts) -> str:
     )
     templates.filters |= {
         function.__name__: function
-        for function in (number, signed, interval, count, breakable, peak, card_value, duration)
+        for function in (number, signed, interval, count, breakable, peak, card_value, clock)
     }
     templates.filters |= {
         "svg": lambda figure: Markup(inline_svg(figure)),
@@ -208,7 +208,7 @@ def count(value: float) -> str:
     return f"{int(value):,}"
 
 
-def duration(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Seconds as hours, minutes and seconds, 3725 -> 1:02:05; a dash where they are not known."""
     if not math.isfinite(seconds):
         return "\N{EN DASH}"
