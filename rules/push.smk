@@ -17,6 +17,11 @@ def run_checkpoints(wildcards):
     return {name: f"{MODELS}/{name}".format(**wildcards) for name in names}
 
 
+def judged_checkpoint(wildcards):
+    """The checkpoint that the scores of the card are of."""
+    return REPORTED_AT[wildcards.run]
+
+
 rule push:
     input:
         unpack(run_checkpoints),
@@ -29,5 +34,6 @@ rule push:
         code=code("push.py"),
         settings=settings_of(CONFIG.hub),
         repository=HUB_NAME,
+        judged=judged_checkpoint,
     script:
         "../scripts/push.py"

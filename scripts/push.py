@@ -13,7 +13,13 @@ from babylogue.logs import job_log
 def main(job):
     checkpoints = {name: Path(path) for name, path in job.input.items() if name != "card"}
     card = Path(job.input.card).read_text(encoding="utf-8")
-    commits = push_run(job.params.repository, checkpoints, card=card, settings=HubSettings(**job.params.settings))
+    commits = push_run(
+        job.params.repository,
+        checkpoints,
+        card=card,
+        judged=job.params.judged,
+        settings=HubSettings(**job.params.settings),
+    )
     Path(job.output[0]).write_text(json.dumps(commits, indent=2) + "\n")
 
 

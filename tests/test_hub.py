@@ -4,11 +4,25 @@ import threading
 
 import huggingface_hub.constants
 import pytest
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from babylogue.errors import UserError
 from babylogue.hub import HubSettings, push_run
 from hub_server import TOKEN, Hub
 
+CARD = f"""---
+{
+    ModelCardData(
+        model_name="babylogue-base-seed0",
+        tags=["babylm"],
+        eval_results=[EvalResult("text-generation", "blimp", "blimp", "accuracy", 61.26)],
+    ).to_yaml()
+}
+---
+# base
+
+Scores of final.
+"""
 SETTINGS = HubSettings(namespace="someone", license="cc-by-nc-sa-3.0")
 
 
@@ -34,8 +48,8 @@ def checkpoints(tmp_path):
     return folders
 
 
-def push(checkpoints):
-    return push_run("someone/babylogue-base-seed0", checkpoints, card="# base", settings=SETTINGS)
+def push(checkpoints, card="# base", judged="final"):
+    return push_run("someone/babylogue-base-seed0", checkpoints, card=card, judged=judged, settings=SETTINGS)
 
 
 def test_every_checkpoint_is_a_branch_and_final_is_main(hub, checkpoints):
@@ -51,6 +65,22 @@ def test_every_checkpoint_is_a_branch_and_final_is_main(hub, checkpoints):
         assert card.startswith("---\n")
         assert "license: cc-by-nc-sa-3.0" in card
         assert "# base" in card
+
+
+@pytest.mark.parametrize(("judged", "scored"), [("final", {"final", "main"}), ("chck_1M", {"chck_1M"})])
+def test_scores_are_in_the_metadata_beside_the_weights_that_they_are_of_alone(hub, checkpoints, judged, scored):
+    push(checkpoints, CARD, judged)
+    for branch in ("chck_1M", "final", "main"):
+        text = hub.files["someone/babylogue-base-seed0", branch]["README.md"].decode()
+        read = ModelCard(text)
+        assert (read.data.tags, read.data.license) == (["babylm"], "cc-by-nc-sa-3.0")
+        assert "Scores of final." in read.text
+        if branch in scored:
+            (result,) = read.data.eval_results
+            assert (result.dataset_type, result.metric_value) == ("blimp", 61.26)
+        else:
+            assert read.data.eval_results is None
+            assert "model-index" not in text and "61.26" not in text
 
 
 def test_pushing_again_is_no_mistake(hub, checkpoints):

@@ -116,6 +116,12 @@ def test_what_is_doubtful_is_said():
     assert "back, step by step, to base/final." in text
 
 
+def test_a_method_that_has_no_name_in_words_is_called_what_it_is():
+    text = model_card(SETTINGS | {"method": "kto"}, STATISTICS, SCORES, **TOLD)
+    assert "`dpo_natural/best`, tuned by kto for the reward" in text
+    assert "from scratch" not in text
+
+
 def test_names_from_files_are_escaped():
     assert "| Made&lt;b&gt;\\|Up | 3 | 2 | 40 | 1,200 |" in card()
     assert "<b>" not in card()
@@ -138,14 +144,21 @@ def test_every_branch_has_the_card_with_the_licence(small, tmp_path):
         threading.Thread(target=hub.serve_forever, daemon=True).start()
         workflow.environment = {"HF_TOKEN": TOKEN, "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
         settings = "hub={namespace: someone, license: cc-by-nc-sa-3.0}"
-        workflow.snakemake("--cores", "1", *OVERLAY, "--config", settings, "--", "results/pushed/base/seed0.json")
+        targets = [f"results/pushed/{run}/seed0.json" for run in ("base", "dpo_natural")]
+        workflow.snakemake("--cores", "1", *OVERLAY, "--config", settings, "--", *targets)
         hub.shutdown()
-    repository = "someone/babylogue-base-seed0"
-    assert {branch for name, branch in hub.files if name == repository} == {"main", "chck_10K", "best", "final"}
-    for files in hub.files.values():
-        pushed = ModelCard(files["README.md"].decode())
-        assert pushed.data.license == "cc-by-nc-sa-3.0"
-        assert {result.dataset_type for result in pushed.data.eval_results} == {
-            "dialogue_words", "toy_grammar", "lexical_decision",
-        }  # fmt: skip
-        assert f'from_pretrained("{repository}", revision="final")' in pushed.text
+    suites = {"dialogue_words", "toy_grammar"}
+    # A run's branches, and of these those whose weights are what the scores are of.
+    for run, branches, judged, scored in (
+        ("base", {"main", "chck_10K", "best", "final"}, {"main", "final"}, suites | {"lexical_decision"}),
+        ("dpo_natural", {"main", "best", "final"}, {"best"}, suites),
+    ):
+        repository = f"someone/babylogue-{run}-seed0"
+        assert {branch for name, branch in hub.files if name == repository} == branches
+        for branch in branches:
+            pushed = ModelCard(hub.files[repository, branch]["README.md"].decode())
+            assert pushed.data.license == "cc-by-nc-sa-3.0"
+            found = {result.dataset_type for result in pushed.data.eval_results or ()}
+            assert found == (scored if branch in judged else set())
+            assert f'from_pretrained("{repository}", revision="{RUNS[run]}")' in pushed.text
+            assert f"Of the checkpoint `{RUNS[run]}`, and of no other" in pushed.text

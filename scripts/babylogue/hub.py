@@ -1,4 +1,8 @@
-"""Publishing a run on the Hugging Face Hub: one repository, one branch a checkpoint, a model card on each."""
+"""Publishing a run on the Hugging Face Hub: one repository, one branch a checkpoint, a model card on each.
+
+The Hub reads scores from the metadata of the card, and takes them for those of the weights beside it. So only the
+checkpoint that has been scored has them.
+"""
 
 import os
 from collections.abc import Mapping
@@ -27,7 +31,7 @@ class HubSettings(Settings):
 
 
 def push_run(
-    repository: str, checkpoints: Mapping[str, Path], *, card: str, settings: HubSettings
+    repository: str, checkpoints: Mapping[str, Path], *, card: str, judged: str, settings: HubSettings
 ) -> dict[str, str]:
     """Upload every checkpoint to a branch of its name, and `final` to main as well.
 
@@ -35,6 +39,7 @@ def push_run(
         repository: owner/name.
         checkpoints: name -> model folder.
         card: the model card, with or without metadata in front; the licence of the settings goes into them.
+        judged: the checkpoint that the scores in the card's metadata are of; elsewhere these are left out.
 
     Returns:
         branch -> address of the commit.
@@ -54,10 +59,11 @@ def push_run(
     disable_progress_bars()
     bound_hub()
     api = HfApi(ENDPOINT, token=os.environ["HF_TOKEN"])
-    described = ModelCard(card)
-    if settings.license:
-        described.data.license = settings.license
-    content = str(described).encode()
+    scored, unscored = ModelCard(card), ModelCard(card)
+    unscored.data.eval_results = unscored.data.model_name = None  # model-index, the two together
+    for described in (scored, unscored):
+        if settings.license:
+            described.data.license = settings.license
     branches = {name: name for name in checkpoints} | ({"main": MAIN} if MAIN in checkpoints else {})
     commits = {}
     try:
@@ -65,8 +71,9 @@ def push_run(
         for branch, checkpoint in branches.items():
             if branch != "main":
                 api.create_branch(repository, branch=branch, exist_ok=True)
+            described = scored if checkpoint == judged else unscored
             files = {file.name: file for file in sorted(checkpoints[checkpoint].iterdir())} | {
-                "README.md": content
+                "README.md": str(described).encode()
             }
             commit = api.create_commit(
                 repository,

@@ -75,7 +75,7 @@ def model_card(
     text = templates.get_template(TEMPLATE).render(
         settings=settings,
         own=settings["settings"],
-        method=METHODS.get(settings["method"]),
+        method=METHODS.get(settings["method"], settings["method"]),
         reward=reward_name(settings["reward"]) if settings.get("reward") else None,
         stopped=settings.get("stopped"),
         statistics=statistics,
