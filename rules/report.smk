@@ -2,8 +2,8 @@
 
 Needs: every score that the configuration asks for, what analysis.smk and replies.smk make, the logs of the models,
 the corpus statistics.
-Makes: report/scores.csv, sources.csv, missing.csv, stages.csv, {table}.parquet beside every {table}.csv, index.html;
-report/figures/, every figure of the page as {name}.svg and its data as {name}.csv.
+Makes: report/scores.csv, models.csv, sources.csv, missing.csv, stages.csv, {table}.parquet beside every {table}.csv,
+index.html; report/figures/, every figure of the page as {name}.svg and its data as {name}.csv.
 """
 
 from dataclasses import asdict
@@ -23,6 +23,7 @@ TEMPLATES = sorted(map(os.path.relpath, PAGE.joinpath("templates").rglob("[a-z]*
 REPORTED_AT = CONFIG.reported()
 TABLES = [
     "scores",
+    "models",
     "sources",
     "missing",
     "comparisons",
@@ -60,6 +61,18 @@ def say_what_was_made():
         print(ending(RESULTS, list(CONFIG.models), CONFIG.seeds, talk_to=TALK_TO))
 
 
+def model_row(run, row):
+    """A row of models.csv."""
+    parent = getattr(row, "parent", None)
+    return {
+        "run": run,
+        "method": row.method,
+        "parent": parent,
+        "parent_checkpoint": row.parent_checkpoint if parent in CONFIG.models else None,
+        "checkpoint": REPORTED_AT[run],
+    }
+
+
 def suite_descriptions(wildcards):
     """What every reported suite is, in words."""
     return {suite: load_suite(suite).description for suite in REPORTED}
@@ -75,11 +88,13 @@ rule scores_table:
     input:
         SCORE_FILES,
     output:
-        shown("scores"),
+        scores=shown("scores"),
+        models=shown("models"),
     log:
         f"{RESULTS}/logs/scores_table.log",
     params:
         code=code("scores_table.py"),
+        models=[model_row(run, row) for run, row in CONFIG.models.items()],
     script:
         "../scripts/scores_table.py"
 

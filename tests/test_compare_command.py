@@ -84,6 +84,23 @@ def test_common_seeds_and_suites_at_the_checkpoints_that_are_named(results):
     assert line.endswith("*")  # 30 points
 
 
+def test_a_run_is_taken_at_the_checkpoint_that_the_report_judges_it_by(results):
+    def side():
+        return babylogue("compare", "a", "b", "--results", results).stdout.splitlines()[0]
+
+    assert side() == "a: a/best   b: b/final"  # without a report by its method
+    table = results / "report/models.csv"
+    table.parent.mkdir()
+    table.write_text("run,method,parent,parent_checkpoint,checkpoint\nother,dpo,base,final,final\n")
+    assert side() == "a: a/best   b: b/final"
+    with table.open("a") as file:
+        file.write("a,dpo,base,final,final\n")
+    assert side() == "a: a/final   b: b/final"
+    table.write_text("nothing\nof the kind\n")
+    message = refused("compare", "a", "b", "--results", results)
+    assert message == f"babylogue: {table}: it cannot be read; delete it and run snakemake"
+
+
 def test_runs_that_cannot_be_compared(results):
     def said(*arguments):
         return refused("compare", *arguments, "--results", results)

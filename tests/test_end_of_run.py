@@ -25,6 +25,15 @@ def test_every_table_is_parquet_too_with_the_same_values(small):
     assert (scores["seed"].dtype, scores["value"].dtype) == ("int64", "float64")
 
 
+def test_the_table_of_models_says_what_each_is_judged_by(small):
+    table = read_table(small.folder / "results/report/models.csv")
+    assert table.to_numpy().tolist() == [
+        ["base", "pretrain", "", "", "final"],
+        ["dpo_natural", "dpo", "base", "final", "best"],
+        ["ppo_bleu", "ppo", "base", "final", "best"],
+    ]
+
+
 def test_names_are_texts_whatever_they_look_like(tmp_path):
     row = {"suite": "null", "files": 2, "revision": "0012", "sha256": "11e2", "as_pinned": True}
     pd.DataFrame([row], columns=SOURCE_COLUMNS).to_csv(tmp_path / "sources.csv", index=False)

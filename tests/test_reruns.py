@@ -159,6 +159,10 @@ CASES = {
         setting({"method": "dpo", "parent": "base", "pairs": "natural", "beta": 0.3}, "models", "dpo_natural"),
         rests_on("dpo_dpo_natural"),
     ),
+    "models, the checkpoint that a row is judged by": (
+        setting({"method": "dpo", "parent": "base", "pairs": "natural", "kept": "final"}, "models", "dpo_natural"),
+        {"reply_samples", "replies_table"} | BASE_SCORES,
+    ),
     "models, a row more": (
         setting({"method": "dpo", "parent": "base", "pairs": "natural"}, "models", "dpo_more"),
         {"dpo_dpo_more", "reply_samples", "replies_table"} | BASE_SCORES,

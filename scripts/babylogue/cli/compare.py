@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ..errors import UserError
-from .models import kept_checkpoint
+from .models import kept_checkpoint, run_names
 from .output import print_json, print_table
 
 HELP = "paired differences between two runs, suite by suite"
@@ -73,12 +73,11 @@ def _side(name: str, results: Path) -> tuple[str, str]:
     run, _, checkpoint = name.partition("/")
     folder = results / "scores" / run
     if not run or not folder.is_dir():
-        known = ", ".join(sorted(path.name for path in (results / "scores").glob("*") if path.is_dir()))
-        raise UserError(f"{name}: no run of that name is scored in {results}; there are {known or 'none'}")
+        known = run_names(results / "scores") or "none"
+        raise UserError(f"{name}: no run of that name is scored in {results}; there are {known}")
     scored = sorted({path.name for path in folder.glob("seed*/*") if any(path.glob("*.parquet"))})
     if not checkpoint:
-        seed = min((results / "models" / run).glob("seed*"), default=Path())
-        preferred = (kept_checkpoint(seed), "final", "best")  # as the report chooses
+        preferred = (kept_checkpoint(run, results), "final", "best")  # as the report chooses
         checkpoint = next((own for own in preferred if own in scored), "")
     if checkpoint not in scored:
         wrong = f"checkpoint {checkpoint!r} is not scored" if checkpoint else "name a checkpoint, RUN/CHECKPOINT"

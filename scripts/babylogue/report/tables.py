@@ -2,6 +2,8 @@
 
 scores.csv: run, seed, checkpoint, suite, group, metric, value, ci_low, ci_high, n; one row for every metric of
 every group of every score; group `all` is the suite's own aggregate.
+models.csv: MODEL_COLUMNS, one row for each model; `parent` is a model or a published one, which has no
+`parent_checkpoint`, `checkpoint` the one that the model is judged by.
 sources.csv: SOURCE_COLUMNS, one row for each set of files of a suite; `from` is the folder or the release,
 `files` and `expected` how many there are and how many their home has, `sha256` their digest, `pinned` that of the
 release that the suite was made with, `as_pinned` whether the two are the same, empty where none is pinned.
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
+MODEL_COLUMNS = ["run", "method", "parent", "parent_checkpoint", "checkpoint"]
 SOURCE_COLUMNS = [
     "suite", "path", "files", "expected", "from", "url", "revision", "licence", "home",
     "sha256", "pinned", "as_pinned",
@@ -28,6 +31,7 @@ _NAMES = {
     "test", "note", "best", "not_worse", "pairs", "section", "quantity", "method", "reward", "relation", "stopped",
     "reason", "path", "from", "url", "revision", "licence", "home", "sha256", "pinned",
     "prompt", "child", "corpus", "transcript", "reply",
+    "parent", "parent_checkpoint",
 }  # fmt: skip
 COLUMNS = ["run", "seed", "checkpoint", "suite", "group", "metric", "value", "ci_low", "ci_high", "n"]
 
@@ -40,6 +44,11 @@ def scores_table(files: Iterable[str]) -> pd.DataFrame:
         head = {name: score[name] for name in ("run", "seed", "checkpoint", "suite")}
         rows.extend({**head, **row} for row in score["rows"])
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def models_table(models: Iterable[dict]) -> pd.DataFrame:
+    """The rows of models.csv."""
+    return pd.DataFrame(models, columns=MODEL_COLUMNS)
 
 
 def sources_table(origins: Iterable[dict]) -> pd.DataFrame:
