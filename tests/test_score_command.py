@@ -106,6 +106,51 @@ def test_pairs_are_decided_as_the_suites_decide_them(small, tmp_path):
     assert differences.to_numpy() == pytest.approx(written["difference"].to_numpy())
 
 
+def test_columns_of_the_other_kind_of_result_are_carried_along(base, tmp_path, capsys):
+    file = tmp_path / "own.jsonl"
+    rows = [{"sentence": "look !", "preferred": "mine", "group": "all"}, {"sentence": "no .", "group": None}]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert main(["score", str(base), str(file), "--json"]) == 0
+    items = json.loads(capsys.readouterr().out)["items"]
+    assert [(row["preferred"], row["group"]) for row in items] == [("mine", "all"), (None, None)]
+
+
+def test_a_tie_counts_half_and_groups_without_a_name_are_one(base, tmp_path, capsys):
+    model = AutoModelForCausalLM.from_pretrained(base)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()  # every token is as probable as any other
+    model.save_pretrained(tmp_path / "even")
+    AutoTokenizer.from_pretrained(base).save_pretrained(tmp_path / "even")
+    file = tmp_path / "own.csv"
+    file.write_text("good,bad,group\nlook !,look .,\nlook !,look look look !,\n")
+    assert main(["score", str(tmp_path / "even"), str(file), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(row["difference"] > 0, row["preferred"]) for row in found["items"]] == [
+        (False, "neither"),
+        (True, "good"),
+    ]
+    (row,) = found["accuracy"]
+    assert (row["group"], row["value"], row["n"]) == ("all", 75.0, 2)
+
+
+def test_a_run_is_taken_at_the_checkpoint_that_the_report_judges_it_by(small, tmp_path, capsys):
+    (tmp_path / "models").symlink_to(small.folder / "results/models")
+    (tmp_path / "own.txt").write_text("look !\n")
+
+    def scored():
+        assert main(["score", "dpo_natural", str(tmp_path / "own.txt"), "--json", "--results", str(tmp_path)]) == 0
+        return json.loads(capsys.readouterr().out)["model"]
+
+    folder = f"{tmp_path}/models/dpo_natural/seed0"
+    assert scored() == f"{folder}/best"  # without a report by its method
+    table = pd.read_csv(small.folder / "results/report/models.csv").set_index("run")
+    table.loc["dpo_natural", "checkpoint"] = "final"
+    (tmp_path / "report").mkdir()
+    table.to_csv(tmp_path / "report/models.csv")
+    assert scored() == f"{folder}/final"
+
+
 def test_what_comes_after_a_context_and_the_table_that_is_printed(base, loaded, tmp_path, capsys):
     context, good, bad = "*MOT: where is the ball ?", "*CHI: there .", "*CHI: dog is ."
     file = tmp_path / "pairs.tsv"
@@ -143,6 +188,16 @@ def test_a_sentence_that_is_too_long_is_named_by_its_line(base, tmp_path, capsys
         ("a.csv", "sentence,item\nlook , a dog !,1\n", "line 2: more cells than the header"),
         ("a.csv", "good,bad\nlook !,look !\n", "line 2: good and bad are the same"),
         ("a.csv", "sentence\n", "holds no sentence"),
+        ("a.csv", "sentence,tokens\nlook !,own\n", "line 2: the result has a column 'tokens' too; rename it"),
+        ("a.csv", "good,bad,preferred\na,b,x\n", "line 2: the result has a column 'preferred' too"),
+        ("a.jsonl", '{"sentence": "a"}\n{"sentence": "a", "per_token": 1}\n', "line 2: the result has a column"),
+        ("a.csv", "good,bad,group\na,b,one\na,b,all\n", "line 3: 'group' is 'all', as the mean over groups"),
+        ("a.jsonl", '{"good": "a", "bad": "b", "UID": "all"}\n', "line 1: 'group' is 'all', as the mean"),
+        (
+            "a.csv",
+            "good,bad,group\na,b,\na,b,one\n",
+            "line 2: no 'group'; name one for every pair, or none at all",
+        ),
         ("a.jsonl", '{"sentence": "look !"}\n{"sentence": 3}\n', "line 2: 'sentence' is no text"),
         ("a.jsonl", '\n["look !"]\n', "line 2: not a JSON object"),
         ("a.jsonl", "look !\n", "line 1: not JSON"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..dialogue import speaker_tag, write_turn
 from ..errors import UserError
 from ..reinforcement.sampling_settings import SamplingSettings
+from .cores import available_cores
 from .models import MODEL_HELP, find_model
 from .turns import spoken
 
@@ -118,12 +119,10 @@ def run(arguments: argparse.Namespace) -> int:
     folders = [find_model(name, arguments.results) for name in names]
     if sys.stdin.isatty():
         print(f"loading {' and '.join(map(str, folders))}", file=sys.stderr)
-    import torch  # seconds, which --help should not take
-
-    from ..model.device import prepare_device
+    from ..model.device import prepare_device  # with torch: seconds, which --help should not take
     from .partners import Partner
 
-    prepare_device(torch.get_num_threads())
+    prepare_device(available_cores())
     partners = [
         Partner(name, folder, arguments.speaker, settings, arguments.turns)
         for name, folder in zip(names, folders, strict=True)

@@ -3,22 +3,24 @@
 import json
 import logging
 import math
-import os
 import sys
 from pathlib import Path
 
 from ..errors import UserError
+from .cores import available_cores
 from .models import MODEL_HELP, find_model
 from .output import print_json, print_table
-from .sentences import FORMATS, STDIN, Sentences, read_sentences
+from .sentences import FORMATS, STDIN, Record, Sentences, read_sentences
 
 HELP = "log-probabilities of your own sentences or minimal pairs"
 EXAMPLES = """\
-columns of FILE, in any order; all others are carried along:
+columns of FILE, in any order; all others are carried along, and may not have
+the name of a column of the result:
   sentence     a sentence a line; plain text needs no header
   good, bad    minimal pairs; BLiMP's sentence_good, sentence_bad are the same
   context      what goes before and is not scored itself; optional, with either
-  group        pairs are counted by it; optional; BLiMP's UID is the same
+  group        pairs are counted by it; optional, for every pair or for none, not
+               `all`, which is the mean over groups; BLiMP's UID is the same
 
 Write texts as the models were trained on: words and punctuation apart, clitics
 on their words, capitals in names and I alone, as in "where's the kitty ?". A
@@ -28,8 +30,9 @@ training, and may be left out.
 columns of the result: log_probability, the sum of natural logarithms over the
 scored tokens; tokens, how many these are; per_token, the mean; surprisal_bits,
 the negative sum in bits. Of pairs: both sums and numbers of tokens, good minus
-bad, and which is preferred. Accuracy is the percentage of pairs in which good
-is, with its 95 % interval; that of several groups is the mean over groups.
+bad, and which is preferred, `neither` where both are equal. Accuracy is the
+percentage of pairs in which good is, a tie counting half, with its 95 %
+interval; that of several groups is the mean over groups.
 
 examples:
   babylogue score dpo_natural pairs.csv
@@ -37,6 +40,9 @@ examples:
   babylogue score results/models/base/seed0/final blimp/anaphor_number_agreement.jsonl --json
   echo "where's the kitty ?" | babylogue score base -
 """
+OF_SENTENCES = ("log_probability", "tokens", "per_token", "surprisal_bits")
+OF_PAIRS = ("log_probability_good", "log_probability_bad", "tokens_good", "tokens_bad", "difference", "preferred")
+MEAN = "all"  # the group that stands for all groups
 WRITERS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".jsonl": "json"}
 
 
@@ -58,6 +64,7 @@ def run(arguments) -> int:
         raise UserError(f"--out {arguments.out}: that is the file to score; name another")
     folder = find_model(arguments.model, arguments.results)
     sentences = read_sentences(arguments.file, arguments.format)
+    _check_columns(sentences)
     scored = _scored(folder, sentences)
     table, rows = _table(sentences, scored), _accuracies(sentences, scored)
     if arguments.out:
@@ -79,6 +86,32 @@ def run(arguments) -> int:
     return 0
 
 
+def _check_columns(sentences: Sentences) -> None:
+    """What the file has beside its texts can stand beside the scores.
+
+    Raises:
+        UserError: a column has the name of one of the result; a pair is in the group of all, or in none while
+            another is in one.
+    """
+    pairs = len(sentences.fields) > 1
+    computed = OF_PAIRS if pairs else OF_SENTENCES
+    grouped = pairs and any(_group(record) for record in sentences.records)
+    for record in sentences.records:
+        place = f"{sentences.name}, line {record.line}"
+        if clash := [name for name in computed if name in record.columns]:
+            raise UserError(
+                f"{place}: the result has a column {clash[0]!r} too; rename it in the file, or remove it"
+            )
+        if grouped and _group(record) in ("", MEAN):
+            wrong = f"'group' is {MEAN!r}, as the mean over groups is called" if _group(record) else "no 'group'"
+            raise UserError(f"{place}: {wrong}; name one for every pair, or none at all")
+
+
+def _group(record: Record) -> str:
+    value = record.columns.get("group")
+    return "" if value is None else str(value).strip()
+
+
 def _scored(folder: Path, sentences: Sentences):
     """Item scores (suites/base.py): a sentence is an item of one candidate; of a pair the good one is first."""
     from ..model.device import prepare_device
@@ -87,7 +120,7 @@ def _scored(folder: Path, sentences: Sentences):
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    device = prepare_device(os.cpu_count())
+    device = prepare_device(available_cores())
     model, tokenizer = load_model(folder, str(device))
     if tokenizer("a")["input_ids"][0] != tokenizer.bos_token_id:
         message = f"{folder}: its tokenizer puts nothing in front, so that the first token of a text is not scored"
@@ -95,7 +128,7 @@ def _scored(folder: Path, sentences: Sentences):
     items = items_frame(
         (
             f"in line {record.line}",
-            str(record.columns.get("group") or "all"),
+            _group(record) or MEAN,
             [context := record.columns.get("context") or ""] * len(sentences.fields),
             [_after(context, record.columns[field]) for field in sentences.fields],
         )
@@ -121,27 +154,12 @@ def _table(sentences: Sentences, scored):
         if len(sums) == 1:
             # Of a text without a scored token nothing is known.
             total = sums[0] if tokens[0] else None
-            computed.append(
-                {
-                    "log_probability": total,
-                    "tokens": tokens[0],
-                    "per_token": total and total / tokens[0],
-                    "surprisal_bits": total and -total / math.log(2),
-                }
-            )
+            values = (total, tokens[0], total and total / tokens[0], total and -total / math.log(2))
+            computed.append(dict(zip(OF_SENTENCES, values, strict=True)))
         else:
             difference = sums[0] - sums[1]
-            computed.append(
-                {
-                    "log_probability_good": sums[0],
-                    "log_probability_bad": sums[1],
-                    "tokens_good": tokens[0],
-                    "tokens_bad": tokens[1],
-                    "difference": difference,
-                    "preferred": "good" if difference > 0 else "bad" if difference < 0 else "neither",
-                }
-            )
-    # A file that was scored before has these columns already.
+            preferred = "good" if difference > 0 else "bad" if difference < 0 else "neither"
+            computed.append(dict(zip(OF_PAIRS, (*sums, *tokens, difference, preferred), strict=True)))
     return pd.DataFrame([record.columns | own for record, own in zip(sentences.records, computed, strict=True)])
 
 
