@@ -1,13 +1,15 @@
 """`babylogue status` on a finished small run: what Snakemake would do, why, and how long that takes."""
 
 import json
+import os
 import shutil
 
 import pandas as pd
 import pytest
 import yaml
 
-from babylogue.cli.estimates import estimates, wall_seconds, work
+from babylogue.cli.cores import available_cores
+from babylogue.cli.estimates import estimates, wall_seconds, work_left
 from babylogue.cli.plan import Job
 from babylogue.cli.reasons import Cause, direct
 from command_line import babylogue, refused
@@ -163,7 +165,7 @@ def test_times_are_a_jobs_own_else_the_median_of_its_kind():
     assert of("scores/c/seed0/final/zorro") is of("split") is None
     assert seconds(job("x")) == 0
     jobs = [job("x", benchmark="r/benchmarks/split.tsv"), job("y", benchmark="r/benchmarks/models/a/seed0.tsv")]
-    assert work(jobs, seconds, kind) == (2, 100, ["split"])
+    assert work_left(jobs, seconds, kind) == (2, 100, ["split"])
 
 
 def test_jobs_run_side_by_side_as_far_as_they_can():
@@ -181,3 +183,13 @@ def test_jobs_run_side_by_side_as_far_as_they_can():
     assert wall([*chain, *others], 1) == 70
     assert wall([*chain, *others], 8) == 30
     assert wall([], 2) == 0
+
+
+def test_cores_are_those_that_the_process_may_run_on():
+    own = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(own)})
+        assert available_cores() == 1
+    finally:
+        os.sched_setaffinity(0, own)
+    assert available_cores() == len(own)

@@ -11,12 +11,12 @@ from .plan import Job
 Seconds = Callable[[Job], float | None]
 
 
-class Left(NamedTuple):
+class WorkLeft(NamedTuple):
     """Jobs left, the estimated seconds of those that have one, and the kinds of those that have none."""
 
     jobs: int
     seconds: float
-    unknown: list[str]
+    unmeasured: list[str]
 
 
 def estimates(measured: pd.DataFrame, folder: str, methods: Mapping[str, str]) -> tuple[Seconds, Callable]:
@@ -51,10 +51,10 @@ def estimates(measured: pd.DataFrame, folder: str, methods: Mapping[str, str]) -
     return seconds, lambda job: kind(*place(job))
 
 
-def work(jobs: Sequence[Job], seconds: Seconds, kind: Callable[[Job], str]) -> Left:
+def work_left(jobs: Sequence[Job], seconds: Seconds, kind: Callable[[Job], str]) -> WorkLeft:
     """What the jobs take one after the other."""
-    unknown = dict.fromkeys(kind(job) for job in jobs if seconds(job) is None)
-    return Left(len(jobs), sum(seconds(job) or 0.0 for job in jobs), list(unknown))
+    unmeasured = dict.fromkeys(kind(job) for job in jobs if seconds(job) is None)
+    return WorkLeft(len(jobs), sum(seconds(job) or 0.0 for job in jobs), list(unmeasured))
 
 
 def wall_seconds(jobs: Sequence[Job], seconds: Seconds, cores: int) -> float:

@@ -6,34 +6,35 @@ from typing import NamedTuple
 
 from ..benchmarks import benchmark_table
 from ..configuration import Configuration
-from .estimates import Left, estimates, wall_seconds, work
+from .estimates import WorkLeft, estimates, wall_seconds, work_left
 from .plan import Job, Plan
 from .reasons import Cause, causes
 
-# Of a file: whether it is there, and whether a job that is left makes it.
-STATES = {"made": (True, False), "stale": (True, True), "missing": (False, True), "removed": (False, False)}
+# Name of a file's state -> whether the file is there, and whether a job that is left makes it.
+FILE_STATES = {"made": (True, False), "stale": (True, True), "missing": (False, True), "removed": (False, False)}
 
 
-class _View(NamedTuple):
-    """A plan, and what can be said of its jobs and of the files that they make."""
+class _Outlook(NamedTuple):
+    """A plan with what tells why its jobs are left and how long they take."""
 
     plan: Plan
-    pending: dict[str, Job]
+    maker: dict[str, Job]
+    """File -> the job left that makes it."""
     causes_of: Callable[[Job], tuple[Cause, ...]]
-    left: Callable[[list[Job]], Left]
+    estimate: Callable[[list[Job]], WorkLeft]
 
-    def counts(self, files: Iterable[str]) -> dict[str, int]:
+    def count_by_state(self, files: Iterable[str]) -> dict[str, int]:
         """How many files are up to date, will be made again, are missing, and are removed and not missed."""
-        found = Counter((self.plan.files[file], file in self.pending) for file in files)
-        return {name: found[state] for name, state in STATES.items()}
+        found = Counter((self.plan.files[file], file in self.maker) for file in files)
+        return {name: found[state] for name, state in FILE_STATES.items()}
 
-    def rest(self, files: Iterable[str]) -> dict:
-        """What is left to do for files."""
-        jobs = list(dict.fromkeys(self.pending[file] for file in files if file in self.pending))
+    def work_left(self, files: Iterable[str]) -> dict:
+        """What is left to do for files, and why."""
+        jobs = list(dict.fromkeys(self.maker[file] for file in files if file in self.maker))
         own = {job.outputs[0] for job in jobs}
         causes = dict.fromkeys(cause for job in jobs for cause in self.causes_of(job))
         why = dict.fromkeys(f"{file}: {what}" if {file} - own - {""} else what for file, what in causes)
-        return {"why": list(why)} | _as_values(self.left(jobs))
+        return {"why": list(why)} | _as_values(self.estimate(jobs))
 
 
 def overview(plan: Plan, config: Configuration, cores: int) -> dict:
@@ -51,30 +52,30 @@ def overview(plan: Plan, config: Configuration, cores: int) -> dict:
     benchmarks = f"{config.results}/benchmarks"
     methods = {run: row.method for run, row in config.models.items()}
     seconds, kind = estimates(benchmark_table(benchmarks), benchmarks, methods)
-    pending = {file: job for job in plan.jobs for file in job.outputs}
-    view = _View(plan, pending, causes(plan), lambda jobs: work(jobs, seconds, kind))
+    maker = {file: job for job in plan.jobs for file in job.outputs}
+    outlook = _Outlook(plan, maker, causes(plan), lambda jobs: work_left(jobs, seconds, kind))
     wall = wall_seconds(plan.jobs, seconds, cores)
     report = f"{config.results}/report/index.html"
     return {
-        "models": _models(view, config),
-        "stages": _stages(view, config),
-        **_as_values(view.left(plan.jobs)._replace(seconds=wall)),
+        "models": _models(outlook, config),
+        "stages": _stages(outlook, config),
+        **_as_values(outlook.estimate(plan.jobs)._replace(seconds=wall)),
         "cores": cores,
-        "report": None if report in pending else report,
+        "report": None if report in maker else report,
         "locked": plan.locked,
         "warnings": plan.warnings,
     }
 
 
-def _as_values(left: Left) -> dict:
-    return {"jobs_left": left.jobs, "seconds_left": left.seconds, "unmeasured": left.unknown}
+def _as_values(left: WorkLeft) -> dict:
+    return {"jobs_left": left.jobs, "seconds_left": left.seconds, "unmeasured": left.unmeasured}
 
 
-def _models(view: _View, config: Configuration) -> list[dict]:
+def _models(outlook: _Outlook, config: Configuration) -> list[dict]:
     found = []
     for run, row in config.models.items():
         models, scores = (
-            [file for file in view.plan.files if file.startswith(f"{config.results}/{stage}/{run}/")]
+            [file for file in outlook.plan.files if file.startswith(f"{config.results}/{stage}/{run}/")]
             for stage in ("models", "scores")
         )
         checkpoints = [file for file in models if file.rsplit("/", 1)[1] in row.checkpoint_names()]
@@ -84,22 +85,22 @@ def _models(view: _View, config: Configuration) -> list[dict]:
                 "method": row.method,
                 "parent": getattr(row, "parent", None),
                 "seeds": config.seeds,
-                "checkpoints": view.counts(checkpoints),
-                "scores": view.counts(file for file in scores if file.endswith(".json")),
-                **view.rest([*models, *scores]),
+                "checkpoints": outlook.count_by_state(checkpoints),
+                "scores": outlook.count_by_state(file for file in scores if file.endswith(".json")),
+                **outlook.work_left([*models, *scores]),
             }
         )
     return found
 
 
-def _stages(view: _View, config: Configuration) -> list[dict]:
+def _stages(outlook: _Outlook, config: Configuration) -> list[dict]:
     stages: dict[str, list[str]] = {}
-    for file in view.plan.files:
+    for file in outlook.plan.files:
         stage = file.removeprefix(f"{config.results}/").split("/")[0]
         stages.setdefault(stage, []).append(file)
     order = reversed(stages)  # Snakemake goes from the report back to the transcripts
     return [
-        {"stage": stage, "files": view.counts(stages[stage]), **view.rest(stages[stage])}
+        {"stage": stage, "files": outlook.count_by_state(stages[stage]), **outlook.work_left(stages[stage])}
         for stage in order
         if stage not in ("models", "scores")
     ]

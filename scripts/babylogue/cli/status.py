@@ -1,9 +1,9 @@
 """`babylogue status`: what of the configured table exists, what is stale and why, how long the rest will take."""
 
-import os
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 
+from .cores import available_cores
 from .output import print_json, print_table
 from .plan import read_plan
 from .reasons import some
@@ -35,7 +35,7 @@ def add_arguments(parser) -> None:
         "--configfile", metavar="FILE", nargs="+", action="extend", default=[], help="as snakemake takes them"
     )
     parser.add_argument(
-        "--cores", type=_cores, default=os.cpu_count(), help="cores that the rest will run on (default: all)"
+        "--cores", type=_cores, default=available_cores(), help="cores that the rest will run on (default: all)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -119,14 +119,8 @@ def _left(row: dict) -> tuple[str, str]:
 
 def _time(row: dict) -> str:
     """`about 3 min`, `over 3 min`, `time unknown`."""
+    from ..benchmarks import duration  # slow to load
+
     if row["unmeasured"]:
-        return f"over {_duration(row['seconds_left'])}" if row["seconds_left"] else "time unknown"
-    return f"about {_duration(row['seconds_left'])}"
-
-
-def _duration(seconds: float) -> str:
-    """`40 s`, `3 min`, `2 h 5 min`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+        return f"over {duration(row['seconds_left'])}" if row["seconds_left"] else "time unknown"
+    return f"about {duration(row['seconds_left'])}"
