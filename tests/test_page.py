@@ -159,6 +159,21 @@ def test_a_model_that_is_not_chosen_is_nowhere_on_the_page(visit, scores):
     assert {run: named(run) for run in RUNS} == before
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_shuts_readers_out(scheme, tmp_path):
+    """Contrast, names, roles and order, by the rules of WCAG 2 and the good practice that axe-core knows."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
+    (tmp_path / "index.html").write_text(page_of(MANY), encoding="utf-8")
+    # The page's own policy would keep the examiner out.
+    with page_in_chromium(tmp_path / "index.html", color_scheme=scheme, bypass_csp=True) as visit:
+        for folded in visit.page.locator("details").all():
+            folded.evaluate("element => { element.open = true; }")
+        found = axe.Axe().run(visit.page)
+    assert found.response["passes"] and found.violations_count == 0, found.generate_report()
+
+
 def test_page_of_the_default_run(finished):
     file = finished.folder / "results/report/index.html"
     assert file.stat().st_size < 5e6
