@@ -43,6 +43,9 @@ REPORT = [
     *expand(f"{RESULTS}/report/{{table}}.{{form}}", table=TABLES, form=["csv", "parquet"]),
 ]
 TALK_TO = next((run for run, row in CONFIG.models.items() if row.method != "pretrain"), next(iter(CONFIG.models)))
+# As in the table of models, but what others start from stands first: a preset's rows come before the default's.
+COLUMNS = [*rows(CONFIG.models, "method", "pretrain")]
+COLUMNS += [run for run in CONFIG.models if run not in COLUMNS]
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 
 
@@ -151,8 +154,8 @@ rule report:
         correlations=f"{RESULTS}/report/reward_correlations.csv",
         replies=f"{RESULTS}/report/replies.csv" if REPLIES else [],
         statistics=f"{RESULTS}/corpus/statistics.json",
-        logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
-        settings=[model_file(run, "settings.yaml").format(seed=CONFIG.seeds[0]) for run in CONFIG.models],
+        logs=[model_file(run, "log.csv").format(seed=seed) for run in COLUMNS for seed in CONFIG.seeds],
+        settings=[model_file(run, "settings.yaml").format(seed=CONFIG.seeds[0]) for run in COLUMNS],
         templates=TEMPLATES,
         published=[os.path.relpath(PAGE / name) for name in ("published_scores.csv", "published_trajectory.csv")],
     output:
@@ -176,8 +179,8 @@ rule report:
         code=code("report.py"),
         benchmarks=f"{RESULTS}/benchmarks",
         models=[
-            {"run": run, "checkpoint": REPORTED_AT[run], **row.model_dump(include=SHOWN)}
-            for run, row in CONFIG.models.items()
+            {"run": run, "checkpoint": REPORTED_AT[run], **CONFIG.models[run].model_dump(include=SHOWN)}
+            for run in COLUMNS
         ],
         suites=suite_descriptions,
         seeds=CONFIG.seeds,
