@@ -182,7 +182,14 @@ class Terminal:
         self.ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "babylogue", "chat", *arguments]
         self.process = subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT, start_new_session=True
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=ENVIRONMENT,
+            start_new_session=True,
+            # What runs in the background of a shell is deaf to Ctrl-C, and leaves that to its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         os.close(theirs)
         self.shown = ""
