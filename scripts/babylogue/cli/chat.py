@@ -4,13 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from ..dialogue import speaker_tag, write_turn
 from ..errors import UserError
 from ..reinforcement.sampling_settings import SamplingSettings
 from .cores import available_cores
-from .models import MODEL_HELP, find_model
+from .models import MODEL_HELP, add_results, find_model
 from .turns import spoken
 
 HELP = "talk to a model as the caregiver, in the terminal"
@@ -84,9 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=defaults.seed,
         help=f"the same seed and lines give the same replies (default: {defaults.seed})",
     )
-    parser.add_argument(
-        "--results", metavar="FOLDER", type=Path, default=Path("results"), help="of the runs (default: results)"
-    )
+    add_results(parser)
     parser.add_argument(
         "--json",
         action="store_true",

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ..errors import UserError
-from .models import kept_checkpoint, run_names
+from .models import add_results, kept_checkpoint, run_names
 from .output import print_json, print_table
 
 HELP = "paired differences between two runs, suite by suite"
@@ -32,7 +32,7 @@ def add_arguments(parser) -> None:
             help="a run of the results, at the checkpoint that it is judged by, or RUN/CHECKPOINT",
         )
     parser.add_argument("--suite", action="append", help="only this one; may be given more than once")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the results")
+    add_results(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

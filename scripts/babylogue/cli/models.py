@@ -2,6 +2,7 @@
 
 import csv
 import re
+from argparse import ArgumentParser
 from pathlib import Path
 
 import yaml
@@ -10,6 +11,13 @@ from ..errors import UserError
 
 _RUN = re.compile(r"(?P<run>[^/]+)(?:/seed(?P<seed>\d+))?(?:/(?P<checkpoint>[^/]+))?")
 MODEL_HELP = "a model folder, or a run of the results: RUN, RUN/CHECKPOINT or RUN/seedN/CHECKPOINT"
+
+
+def add_results(parser: ArgumentParser) -> None:
+    """The option that says where runs are looked for."""
+    parser.add_argument(
+        "--results", metavar="FOLDER", type=Path, default=Path("results"), help="of the runs (default: results)"
+    )
 
 
 def find_model(name: str, results: Path) -> Path:

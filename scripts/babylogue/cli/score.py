@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from .cores import available_cores
-from .models import MODEL_HELP, find_model
+from .models import MODEL_HELP, add_results, find_model
 from .output import print_json, print_table
 from .sentences import FORMATS, STDIN, Record, Sentences, read_sentences
 
@@ -52,7 +52,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("file", metavar="FILE", help="CSV, TSV, JSON lines or text, by its suffix; - is stdin")
     parser.add_argument("--format", choices=[*dict.fromkeys(FORMATS.values()), "text"], help="what FILE is")
     parser.add_argument("--out", type=Path, help=f"write the table to a file ({', '.join(WRITERS)}) too")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the results")
+    add_results(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -143,11 +143,13 @@ def render(results: Results, charts: Charts) -> str:
     templates.policies["json.dumps_kwargs"] = COMPACT
     logs = _logs(results)
     real = results.source != "toy"
+    scored = cells(results.scores, results.checkpoints)
     suites = [
         suite_table(
             suite,
             own,
             results.models,
+            scored=scored,
             description=results.descriptions.get(suite, ""),
             comparisons=results.comparisons,
             baselines=results.baselines,
@@ -156,7 +158,6 @@ def render(results: Results, charts: Charts) -> str:
         for suite, own in results.scores.groupby("suite", sort=False)
     ]
     runs = [model["run"] for model in results.models]
-    scored = cells(results.scores, results.checkpoints)
     return templates.get_template("page.html").render(
         results=results,
         runs=runs,

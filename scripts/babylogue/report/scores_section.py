@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from .beside_paper import PublishedValue, published_values
-from .summary import Cell, cells, chance, headline, unit
+from .summary import Cell, chance, headline, unit
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def suite_table(
     scores: pd.DataFrame,
     models: Sequence[Mapping[str, Any]],
     *,
+    scored: Mapping[tuple[str, str, str, str], Cell],
     description: str,
     comparisons: pd.DataFrame,
     baselines: pd.DataFrame,
@@ -61,19 +62,19 @@ def suite_table(
     Args:
         scores: the suite's rows of scores.csv.
         models: rows of the table of models (`Results.models`).
+        scored: (run, suite, group, metric) -> cell at the checkpoint that is shown, as `summary.cells` gives them.
         comparisons: the columns of comparisons.csv.
         baselines: the columns of baselines.csv.
         compares: whether the paper's figures can be held against these: of transcripts, on the same items.
     """
-    found = cells(scores, {model["run"]: model["checkpoint"] for model in models})
     metrics = suite_metrics(scores)
     metric = headline(metrics)
+    runs = [model["run"] for model in models]
 
     def row(name: str, group: str, metric: str) -> Row:
-        return Row(name, metric, [found.get((model["run"], suite, group, metric)) for model in models])
+        return Row(name, metric, [scored.get((run, suite, group, metric)) for run in runs])
 
     groups = [group for group in dict.fromkeys(scores["group"]) if group != "all"]
-    runs = [model["run"] for model in models]
     held = comparisons[comparisons["differs"].astype(bool)]
     held = held[(held["suite"] == suite) & (held["metric"] == metric)]
     return SuiteTable(
