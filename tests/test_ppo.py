@@ -579,6 +579,7 @@ def test_the_published_reply_is_the_childs_first_turn_among_tokens_that_are_all_
     settings = quick(prompts=64, max_new_tokens=9, reply="published", value_start="zero", guard=bounds)
     result = ppo.train(tiny_llama(tokenizer), tokenizer, PROMPTS, ball, settings, seed=0)
     assert result.stopped is None and (result.log["unfinished_share"] == 0).all()
+    assert (result.log["reply_tokens"] == 9).all(), "all nine tokens are the reply, no end of a turn among them"
     trained = result.samples[~result.samples["held_out"]]
     assert trained["earned"].tolist() == trained["reward"].tolist()
     turns = []

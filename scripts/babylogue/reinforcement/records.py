@@ -110,7 +110,7 @@ def describe_rollout(
     """
     replies = len(rollout.replies)
     log_probs, actions = rollout.log_probs, rollout.actions
-    lengths = actions.sum(dim=1) - rollout.finished.long()
+    lengths = actions.sum(dim=1) - rollout.end_token.long()
     said = [words(reply) for reply in rollout.replies]
     return {
         "reward_mean": float(scores.mean()),

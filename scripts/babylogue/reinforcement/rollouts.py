@@ -31,6 +31,9 @@ class Rollout:
     nucleus: torch.Tensor | None  # (B, T, V) bool: tokens that could be sampled; None without top-p
     replies: list[str]  # decoded without the token that ends the reply
     finished: torch.Tensor  # (B,) bool: the reply has ended with a speaker tag or the end of sequence
+    end_token: (
+        torch.Tensor
+    )  # (B,) bool: the last action is the token that ended the sampling, no part of the reply
 
     @property
     def tokens(self) -> torch.Tensor:
@@ -56,6 +59,7 @@ class Rollout:
             nucleus=None if self.nucleus is None else self.nucleus[index][:, :length],
             replies=[self.replies[row] for row in index.tolist()],
             finished=self.finished[index],
+            end_token=self.end_token[index],
         )
 
 
@@ -179,13 +183,15 @@ def sample(
         nucleus=stacked.get("nucleus"),
         replies=replies,
         finished=~active,
+        end_token=~active,
     )
 
 
 def as_published(tokenizer: PreTrainedTokenizerBase, rollout: Rollout) -> Rollout:
     """What was sampled after bare prompts, its replies the child's first turns without their tag, empty if none.
 
-    A turn ends with the next tag or the end of sequence. All have ended, since they always have so many tokens.
+    A turn ends with the next tag or the end of sequence. All have ended, since they always have so many tokens;
+    none has an end token, since nothing ends the sampling.
     """
     turns = []
     for tokens, length in zip(rollout.tokens.tolist(), rollout.actions.sum(dim=1).tolist(), strict=True):
@@ -238,4 +244,5 @@ def observe(
         nucleus=None,
         replies=[tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in said],
         finished=finished,
+        end_token=finished,
     )
