@@ -82,6 +82,22 @@ def test_f1_is_scikit_learns():
     assert glue.f1(labels, np.zeros(90, dtype=int)).value == 0
 
 
+@pytest.mark.parametrize(("task", "epoch"), [("mrpc", 1), ("qqp", 1), ("rte", 0), ("wsc", 0), ("boolq", 0)])
+def test_the_best_epoch_is_upstreams(task, epoch, monkeypatch):
+    """By F1 of label 1 for mrpc and qqp, by accuracy for the others; the first of equals."""
+    labels = [1, 1, 0, 0, 0, 0]
+    epochs = np.array([[0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 0, 1]])
+    assert [f1_score(labels, own, zero_division=0) for own in epochs] == pytest.approx([0, 4 / 7, 4 / 7])
+    monkeypatch.setattr(finetuning, "fine_tune", lambda *arguments, **settings: epochs)
+    items = pd.DataFrame(
+        {"item": range(12), "group": task, "part": ["train"] * 6 + ["valid"] * 6, "label": labels * 2}
+    )
+    scores = glue.evaluate(None, None, items, 4096)
+    for metric in ("predicted", "predicted_last_token"):
+        assert scores[metric].tolist() == epochs[epoch].tolist()
+    assert scores["predicted_last_token_last_epoch"].tolist() == epochs[-1].tolist()
+
+
 def test_tasks_are_averaged_without_weights():
     def scores(task: str, labels: list[int], predicted: list[int]) -> pd.DataFrame:
         table = pd.DataFrame({"item": range(len(labels)), "group": task, "label": labels})

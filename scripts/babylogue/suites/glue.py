@@ -1,10 +1,10 @@
 """(Super)GLUE: seven tasks that a model is fine-tuned for (Wang et al. 2018, 2019), as filtered by BabyLM.
 
 The rules are those of the BabyLM 2025 pipeline (finetune). Upstream pools the first token, which in a causal model
-sees nothing of the text, and picks the best epoch on the file that it reports: `accuracy` keeps both,
-`accuracy_last_token` pools the last token and picks as upstream does, `accuracy_last_token_last_epoch` pools the
-last token and picks nothing. `accuracy_majority` is what the most frequent label of training scores. `f1...` of
-mrpc and qqp likewise. `glue` is the unweighted mean over the tasks.
+sees nothing of the text, and picks the best epoch on the file that it reports: by F1 for mrpc and qqp, by accuracy
+for the other tasks. `accuracy` keeps both, `accuracy_last_token` pools the last token and picks as upstream does,
+`accuracy_last_token_last_epoch` pools the last token and picks nothing. `accuracy_majority` is what the most
+frequent label of training scores. `f1...` of mrpc and qqp likewise. `glue` is the unweighted mean over the tasks.
 
 Item table of a task: item, group (the task), part (train, valid), first, second (the pair of texts), label.
 Item scores: item, group, label, and for every metric the predicted label, columns METRICS.
@@ -58,6 +58,7 @@ class Task:
     batch_size: int = 32
     epochs: int = 10
     f1: bool = False
+    """Whether F1 is reported too, and picks the epoch."""
 
 
 TASKS = {
@@ -105,10 +106,19 @@ def evaluate(model, tokenizer, items: pd.DataFrame, _batch_tokens: int) -> pd.Da
             model, tokenizer, train, valid,
             pooling=pooling, labels=task.labels, batch_size=task.batch_size, epochs=task.epochs,
         )  # fmt: skip
-        best = int((predictions == labels).mean(axis=1).argmax())
-        scores[f"predicted{suffix}"] = predictions[best]
+        scores[f"predicted{suffix}"] = predictions[best_epoch(labels, predictions, by_f1=task.f1)]
     scores["predicted_last_token_last_epoch"] = predictions[-1]
     return scores.assign(predicted_majority=train["label"].mode().iloc[0])
+
+
+def best_epoch(labels: np.ndarray, predictions: np.ndarray, *, by_f1: bool) -> int:
+    """The epoch, from 0, with the highest F1 or else accuracy on `labels` [items]; the first of equals.
+
+    `predictions` are [epochs, items].
+    """
+    if by_f1:
+        return int(np.argmax([_f1(_confusion(labels, predicted)) for predicted in predictions]))
+    return int((predictions == labels).mean(axis=1).argmax())
 
 
 def rows(item_scores: pd.DataFrame) -> list[dict]:
@@ -133,16 +143,22 @@ def rows(item_scores: pd.DataFrame) -> list[dict]:
 
 def f1(labels: np.ndarray, predicted: np.ndarray) -> Estimate:
     """F1 of label 1 as a fraction, with its interval; 0 where nothing is or is called 1."""
-    # How many items are 1 in neither, in the prediction alone, in the label alone, in both.
-    counts = np.bincount(2 * (labels == 1) + (predicted == 1), minlength=4)
+    counts = _confusion(labels, predicted)
     samples = np.random.default_rng(BOOTSTRAP_SEED).multinomial(
         len(labels), counts / len(labels), size=BOOTSTRAP_SAMPLES
     )
-    values = [
-        2 * both / (2 * both + only_predicted + only_label) if both else 0.0
-        for _, only_predicted, only_label, both in [counts, *samples]
-    ]
-    return Estimate(values[0], *percentiles(values[1:]), len(labels))
+    return Estimate(_f1(counts), *percentiles(list(map(_f1, samples))), len(labels))
+
+
+def _confusion(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """How many items are 1 in neither, in the prediction alone, in the label alone, in both."""
+    return np.bincount(2 * (labels == 1) + (predicted == 1), minlength=4)
+
+
+def _f1(counts: np.ndarray) -> float:
+    """F1 from the counts of `_confusion`."""
+    _, only_predicted, only_label, both = counts
+    return 2 * both / (2 * both + only_predicted + only_label) if both else 0.0
 
 
 def combine(parts: pd.DataFrame, _items: None) -> pd.DataFrame:
