@@ -7,13 +7,18 @@ snakemake --cores 2 --configfile presets/childes_small.yaml presets/reinforcemen
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
 from babylogue.logs import job_log
 from babylogue.model.device import prepare_device
 from babylogue.model.state import TrainingState
 from babylogue.provenance import write_settings
-from babylogue.reinforcement.files import made_with, prompts_from_file, reward_from_files, told, write_result
+from babylogue.reinforcement.files import (
+    heldout_pairs,
+    made_with,
+    prompts_from_file,
+    reward_from_files,
+    told,
+    write_result,
+)
 from babylogue.reinforcement.group_policy import STATE, train_group_policy
 from babylogue.reinforcement.group_settings import GRPOSettings, RLOOSettings
 from babylogue.scoring.loading import load_model
@@ -41,7 +46,7 @@ def main(job):
         seed=seed,
         held_out_prompts=held_out_prompts,
         state=state,
-        heldout=pd.read_parquet(files["heldout"]).query("part == 'heldout'"),
+        heldout=heldout_pairs(files["heldout"], model, tokenizer),
     )
     write_result(result, model, tokenizer, dict(job.output.items()), files.get("references"))
     write_settings(

@@ -6,15 +6,20 @@ snakemake --cores 2 results/models/ppo_bleu/seed0/best
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
 from babylogue.logs import job_log
 from babylogue.model.device import prepare_device
 from babylogue.model.state import TrainingState
 from babylogue.model.texts import training_texts
 from babylogue.preferences.accuracy import pair_accuracy
 from babylogue.provenance import write_settings
-from babylogue.reinforcement.files import made_with, prompts_from_file, reward_from_files, told, write_result
+from babylogue.reinforcement.files import (
+    heldout_pairs,
+    made_with,
+    prompts_from_file,
+    reward_from_files,
+    told,
+    write_result,
+)
 from babylogue.reinforcement.ppo import train
 from babylogue.reinforcement.settings import PPOSettings
 from babylogue.scoring.loading import load_model
@@ -28,11 +33,11 @@ def main(job):
     settings, seed = dict(job.params.settings), int(job.wildcards.seed)
     reward = settings.pop("reward")
     settings = PPOSettings(**settings)
-    heldout = pd.read_parquet(files["heldout"]).query("part == 'heldout'")
     corpus = None
     if settings.language_model_coefficient:
         corpus = [text for texts, _ in training_texts(Path(files["corpus"]), "triplets") for text in texts]
     model, tokenizer = load_model(files["parent"], str(device))
+    heldout = heldout_pairs(files["heldout"], model, tokenizer)
     prompts, held_out_prompts = prompts_from_file(files["prompts"], model, tokenizer, settings)
     every = [*prompts, *held_out_prompts]
     result = train(

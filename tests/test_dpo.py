@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from babylogue.errors import UserError
+from babylogue.model.state import TrainingState
 from babylogue.preferences.accuracy import pair_accuracy
-from babylogue.preferences.dpo import train_dpo
+from babylogue.preferences.dpo import STATE, train_dpo
+from babylogue.preferences.lengths import pairs_that_fit
 from babylogue.scoring.loading import load_model
 from tiny_pairs import SETTINGS, exchange_pairs, save_parent, tune
 
@@ -66,6 +68,54 @@ def test_one_seed_gives_one_set_of_weights(run, parent, tmp_path):
 def test_without_held_out_pairs_it_says_so(parent, pairs, tmp_path):
     with pytest.raises(UserError, match=r"pairs\.made: 48 training and 0 held-out pairs"):
         train_dpo(parent, pairs[pairs["part"] == "train"], SETTINGS, seed=0, state=tmp_path)
+
+
+def tune_on(parent, pairs, folder):
+    torch.set_num_threads(1)
+    log, checkpoints = train_dpo(parent, pairs, SETTINGS, seed=3, state=TrainingState(folder, {}, 1e9, STATE))
+    return log, checkpoints["final"]
+
+
+def test_pairs_longer_than_the_context_are_left_out_and_counted(parent, pairs, run, tmp_path, caplog):
+    """The context is 64 tokens; trl would cut such a pair, or drop it, without a word."""
+    long, short = "*MOT: " + "where is it " * 30 + "?", "*MOT: who is it ?"
+    spoilt = pd.DataFrame(
+        [
+            (long, "*CHI: a boat .", "*CHI: my daddy .", "train"),
+            (short, "*CHI: my daddy .", "*CHI: " + "in there " * 40, "train"),
+            (long, "*CHI: a boat .", "*CHI: my daddy .", "heldout"),
+        ],
+        columns=["prompt", "chosen", "rejected", "part"],
+    )
+    with caplog.at_level("WARNING", logger="babylogue"):
+        log, final = tune_on(parent, pd.concat([pairs, spoilt], ignore_index=True), tmp_path)
+    (line,) = (record.getMessage() for record in caplog.records if "context" in record.getMessage())
+    assert line.startswith(
+        "pairs.made: 3 of 63 pairs are longer than the model's context of 64 tokens and left out;"
+    )
+    assert "*MOT: where is it where" in line
+    pd.testing.assert_frame_equal(log, run()[1])
+    assert weights(final) == weights(run()[0] / "final")
+
+
+def test_a_pair_that_just_fits_with_the_end_of_the_text_stays(parent):
+    model, tokenizer = load_model(parent, "cpu")
+    prompt = "*MOT: what is it ?"
+    room = 64 - 1 - len(tokenizer(prompt)["input_ids"])
+    ids = tokenizer("*CHI: " + "it " * 200)["input_ids"]
+    replies = [tokenizer.decode(ids[:length]) for length in (room, room + 1)]
+    assert [len(tokenizer(f"{prompt} {reply}")["input_ids"]) for reply in replies] == [63, 64]
+    pairs = pd.DataFrame({"prompt": prompt, "chosen": replies, "rejected": "*CHI: it ."})
+    assert pairs_that_fit(pairs, model, tokenizer, "made").index.tolist() == [0]
+
+
+def test_where_no_pair_fits_it_says_so(parent):
+    model, tokenizer = load_model(parent, "cpu")
+    pairs = pd.DataFrame({"prompt": ["*MOT: " + "it " * 90], "chosen": "*CHI: yes .", "rejected": "*CHI: no ."})
+    with pytest.raises(
+        UserError, match=r"^pairs\.made: all 1 pairs are longer than the model's context of 64 tokens"
+    ):
+        pairs_that_fit(pairs, model, tokenizer, "made")
 
 
 class Reference:

@@ -13,9 +13,11 @@ from trl import DPOConfig, DPOTrainer
 from ..errors import UserError
 from ..logs import logger, progress
 from ..model.checkpoints import no_space_is_a_user_error, publish, save_model
+from ..model.context import context_tokens
 from ..model.state import TrainingState, content_digest
 from ..scoring.loading import load_model
 from .accuracy import pair_accuracy
+from .lengths import pairs_that_fit
 from .settings import DPOSettings, epoch_name
 
 PARTS = ("train", "heldout")
@@ -56,7 +58,8 @@ def train_dpo(
     """Tune the model folder `parent` on pairs, or go on from `state`, which ends in the same weights on a CPU.
 
     Every checkpoint of the settings is written; one of an epoch that early stopping leaves out is the model as it
-    stopped. The reference model's log-probabilities are computed once, and again when the training goes on.
+    stopped. Pairs that are longer than the model's context are left out and counted in the log. The reference
+    model's log-probabilities are computed once, and again when the training goes on.
 
     Args:
         pairs: prompt, chosen, rejected, part.
@@ -73,6 +76,8 @@ def train_dpo(
     Raises:
         UserError: there are no training or no held-out pairs, or the disk is full.
     """
+    model, tokenizer = load_model(parent)
+    pairs = pairs_that_fit(pairs, model, tokenizer, settings.pairs)
     train, heldout = (pairs[pairs["part"] == part] for part in PARTS)
     if train.empty or heldout.empty:
         raise UserError(
@@ -80,7 +85,6 @@ def train_dpo(
             "add transcripts or loosen its filters"
         )
     sample = train.sample(min(len(train), len(heldout)), random_state=seed)
-    model, tokenizer = load_model(parent)
     folder, resumed = state.folder / "checkpoints", state.newest()
     if resumed:
         logger.info("going on from %s", resumed)
@@ -145,7 +149,7 @@ def _arguments(settings: DPOSettings, seed: int, folder: Path, model, *, start: 
         precompute_ref_batch_size=2 * settings.batch_size,
         warmup_steps=settings.warmup_share,
         precompute_ref_log_probs=True,
-        max_length=model.config.max_position_embeddings,
+        max_length=context_tokens(model),
         gradient_checkpointing=False,
         bf16=on_gpu,
         use_cpu=not on_gpu,

@@ -12,13 +12,14 @@ def corpus_batches(
     texts: Sequence[str],
     *,
     size: int,
-    max_tokens: int,
+    max_tokens: int | None,
     device: torch.device,
     rng: np.random.Generator,
 ) -> Iterator[dict[str, torch.Tensor]]:
     """Endless minibatches of `size` texts, drawn with replacement, as keyword arguments of a causal model.
 
-    Each text ends in the end of sequence and is cut to `max_tokens`; padding is on the right, and in no loss.
+    Each text ends in the end of sequence and is cut to `max_tokens` (None: not at all); padding is on the right,
+    and in no loss.
     """
     while True:
         chosen = [texts[index] for index in rng.integers(len(texts), size=size)]

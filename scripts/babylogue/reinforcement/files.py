@@ -10,7 +10,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..logs import logger
 from ..model.checkpoints import save_model
+from ..model.context import prompt_room
 from ..model.state import content_digest
+from ..preferences.lengths import pairs_that_fit
 from .prompts import fitting_prompts, hold_out
 from .records import PPOResult
 from .rewards.base import Reward, RewardInputs, RewardKind, first_references
@@ -44,8 +46,18 @@ def prompts_from_file(
     Raises:
         UserError: none is left for the rollouts.
     """
-    room = model.config.max_position_embeddings - settings.max_new_tokens
+    room = prompt_room(model, settings.max_new_tokens)
     return hold_out(fitting_prompts(pd.read_parquet(file)["prompt"], tokenizer, room), settings.held_out_prompts)
+
+
+def heldout_pairs(file: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
+    """The held-out pairs of a pair set that fit into the model's context.
+
+    Raises:
+        UserError: none does.
+    """
+    pairs = pd.read_parquet(file)
+    return pairs_that_fit(pairs[pairs["part"] == "heldout"], model, tokenizer, Path(file).stem)
 
 
 def reward_from_files(

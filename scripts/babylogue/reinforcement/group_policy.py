@@ -18,6 +18,7 @@ from ..dialogue import CHILD, speaker_tag
 from ..errors import UserError
 from ..logs import logger, progress
 from ..model.checkpoints import no_space_is_a_user_error
+from ..model.context import prompt_room
 from ..model.state import TrainingState
 from ..preferences.accuracy import pair_accuracy
 from .group_settings import GroupSettings, GRPOSettings, RLOOSettings
@@ -192,7 +193,7 @@ class _Rollouts(TrainerCallback):
         rollout = observe(
             self.policy,
             self.tokenizer,
-            encode_prompts(self.tokenizer, turn, self.policy.language_model.config.max_position_embeddings),
+            encode_prompts(self.tokenizer, turn, prompt_room(self.policy.language_model, 0)),
             completion_ids,
             stops=self.stops,
             temperature=self.settings.temperature,

@@ -20,6 +20,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import UserError
 from ..logs import logger, progress
+from ..model.context import context_tokens, prompt_room
 from ..model.state import TrainingState
 from . import objective
 from .corpus import corpus_batches
@@ -85,8 +86,8 @@ def train(
         raise UserError("PPO has no prompts: choose another part of the corpus")
     if settings.language_model_coefficient and not corpus_texts:
         raise UserError("language_model_coefficient needs corpus texts: provide them, or set it to 0")
-    published, room = settings.reply == "published", model.config.max_position_embeddings - settings.max_new_tokens
-    encoded = encode_prompts(tokenizer, prompts, room, bare=published)
+    published = settings.reply == "published"
+    encoded = encode_prompts(tokenizer, prompts, prompt_room(model, settings.max_new_tokens), bare=published)
     stops = [] if published else stop_tokens(tokenizer)
     generator = torch.Generator(model.device)
 
@@ -327,7 +328,7 @@ def _corpus(
         tokenizer,
         texts,
         size=settings.minibatch_size,
-        max_tokens=model.config.max_position_embeddings,
+        max_tokens=context_tokens(model),
         device=model.device,
         rng=rng,
     )

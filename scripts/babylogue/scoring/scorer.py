@@ -15,6 +15,7 @@ import torch
 
 from ..errors import UserError
 from ..logs import progress
+from ..model.context import context_tokens
 from .loading import load_model
 from .trees import ANY_WORD, Row, Tokens, batches, pack, stretches
 from .words import word_beginnings
@@ -74,7 +75,7 @@ class Scorer:
         self.model = model
         self.tokenizer = tokenizer
         self.bos = bos
-        self.max_positions = getattr(model.config, "max_position_embeddings", None)
+        self.max_positions = context_tokens(model)
         self.vocabulary = model.get_input_embeddings().weight.shape[0]
         self.batch_tokens = max(1, min(batch_tokens, LOGIT_VALUES // self.vocabulary))
         self.beginnings = None
