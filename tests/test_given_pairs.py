@@ -70,7 +70,7 @@ def test_pairs_that_the_test_part_has_are_not_trained_on(tmp_path):
     turns = ["what is that ?", "Where did you put it ?", "what now ?"]
     test = pd.DataFrame({"turn": turns, "reply": ["a dog .", "in there .", "I want to go home ."]})
     pairs, filters = given_pairs(GivenPairs(kind="given", path=str(path)), test)
-    assert filters.removed == {"in_the_test_part": 4}
+    assert filters.removed == {"equal_replies": 0, "in_the_test_part": 4}
     assert pairs["chosen"].tolist() == ["*CHI: a cat .", "*CHI: you ."]
 
 
@@ -136,3 +136,14 @@ def test_a_file_that_is_not_there_or_of_another_kind(tmp_path):
     (tmp_path / "pairs.xlsx").write_text("")
     with pytest.raises(UserError, match=r"pairs\.xlsx: expected a file ending in \.json"):
         given(path=str(tmp_path / "pairs.xlsx"))
+
+
+@pytest.mark.parametrize("part", ["tune", "test"])
+def test_pairs_with_equal_replies_are_left_out_and_counted(part, tmp_path, caplog):
+    path = tmp_path / "pairs.json"
+    path.write_text(json.dumps([*PAIRS, PAIRS[0] | {"rejected": f"{PAIRS[0]['chosen']} "}]))
+    with caplog.at_level("WARNING"):
+        pairs, filters = given_pairs(GivenPairs(kind="given", path=str(path), part=part))
+    assert filters.removed == {"equal_replies": 1}
+    assert len(pairs) == len(PAIRS)
+    assert f"{path}: 1 pairs left out, whose replies are equal" in caplog.text

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..dialogue import TAG, count_words
 from ..errors import UserError
+from ..logs import logger
 from ..network.datasets import load_table
 from .filters import Filters
 from .heldout import heldout_part
@@ -24,6 +25,8 @@ _FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parqu
 
 def given_pairs(settings: GivenPairs, test: pd.DataFrame | None = None) -> tuple[pd.DataFrame, Filters]:
     """Read the set and hold out whole prompts, so that no prompt is both trained on and judged by.
+
+    Pairs with equal replies are left out: they prefer nothing.
 
     Args:
         test: exchanges (turn, reply) of the test part. A pair goes if prompt and chosen reply are one of them, or
@@ -45,6 +48,9 @@ def given_pairs(settings: GivenPairs, test: pd.DataFrame | None = None) -> tuple
                 "speaker tag, such as `*CHI: all gone .`"
             )
     filters = Filters("pairs made elsewhere", len(table))
+    table = filters.keep(table, table["chosen"].str.strip() != table["rejected"].str.strip(), "equal_replies")
+    if filters.removed["equal_replies"]:
+        logger.warning("%s: %d pairs left out, whose replies are equal", name, filters.removed["equal_replies"])
     if test is not None:
         table = filters.keep(table, ~_of_test(table, test), "in_the_test_part")
     if settings.max_pairs:

@@ -41,6 +41,8 @@ def synthetic_pairs(
         pairs["rejected"] = _rejected(pairs, natural, settings.seed)
         pairs = filters.keep(pairs, pairs["rejected"].notna(), "no_reply_to_reject")
     pairs["chosen"] = [write_turn(CHILD, reply) for reply in pairs["good"]]
+    if settings.form == "raw":
+        pairs = filters.keep(pairs, pairs["chosen"] != pairs["rejected"], "equal_replies")
     return pairs.drop(columns=["turn", "good"]).reset_index(drop=True), filters
 
 
