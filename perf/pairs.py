@@ -19,15 +19,18 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babylogue.analysis.pair_cards import reply_only
 from babylogue.dialogue import CHILD, count_words, share_words, write_turn
 from babylogue.preferences.exchanges import COLUMNS, describe_replies, find_exchanges
-from babylogue.preferences.heldout import heldout_part
 from babylogue.preferences.natural import natural_pairs
 from babylogue.preferences.settings import NaturalPairs
+from babylogue.preferences.tuning import validation_families
+from babylogue.preferences.tuning_settings import TuningSettings
 from babylogue.transcripts.corpus import read_corpus
 from babylogue.transcripts.settings import SplitSettings, TripletSettings
 from babylogue.transcripts.sources import find_archives
@@ -36,25 +39,33 @@ from babylogue.transcripts.toy.settings import ToySettings
 from babylogue.transcripts.triplets import cut_triplets
 
 SEED = 0
+TUNING = TuningSettings(rollout_share=0)
 DRAWS = 30  # of the peer for a pair, before it gives the pair up
+
+
+def families(triplets: pa.Table) -> pd.Series:
+    """transcript -> its family: every transcript is a child of its own."""
+    transcripts = triplets["transcript"].unique().to_pandas()
+    return pd.Series(transcripts.to_numpy(), index=transcripts)
 
 
 def ours(folder: Path, settings: NaturalPairs) -> pd.DataFrame:
     """The workflow's builder."""
     triplets = pq.read_table(folder / "triplets.parquet", columns=COLUMNS)
-    transcripts = triplets["transcript"].unique().to_pandas()
-    return natural_pairs(triplets, pd.Series(transcripts.to_numpy(), index=transcripts), settings)[0]
+    return natural_pairs(triplets, families(triplets), settings, TUNING)[0]
 
 
 def peer(folder: Path, settings: NaturalPairs) -> pd.DataFrame:
     """One random draw after the other."""
-    exchanges = find_exchanges(pq.read_table(folder / "triplets.parquet", columns=COLUMNS))
+    triplets = pq.read_table(folder / "triplets.parquet", columns=COLUMNS)
+    exchanges = find_exchanges(triplets)
+    validation = validation_families(exchanges, families(triplets), TUNING)
     exchanges = exchanges[exchanges["turn"].map(count_words) >= settings.min_prompt_words]
     exchanges = describe_replies(exchanges, settings.age_band_months)
     exchanges = exchanges[exchanges["reply_words"] >= settings.min_reply_words]
     apart = [not share_words(pair) for pair in exchanges[["turn", "reply"]].itertuples(index=False, name=None)]
     exchanges = exchanges[apart].sample(frac=1, random_state=settings.seed)
-    exchanges["part"] = heldout_part(exchanges["transcript"], settings)
+    exchanges["part"] = np.where(exchanges["transcript"].isin(validation), "heldout", "train")
     alike = ["part", "reply_words", "corpus", "reply_terminator", "age_band"]
     pools = dict(list(exchanges.groupby(alike)["reply"]))
     true = exchanges.groupby(exchanges["turn"].str.casefold())["reply"].agg(lambda own: set(own.str.casefold()))

@@ -75,10 +75,9 @@ DIALOGUE = {suite: pairs for suite in REPORTED if suite.startswith("dialogue_") 
 
 
 def sets_in_use():
-    """The pair sets that are trained, watched or scored on, those that they are made from, and all whose prompts no
-    rollout has."""
+    """The pair sets that are trained, watched or scored on, and those that they are made from."""
     used = [row.pairs for row in rows(CONFIG.models, "method", "dpo").values()]
-    used += rows(CONFIG.pairs, "part", "tune") if REWARDED else []
+    used += [row.heldout_pairs for row in REWARDED.values()]
     used += [*DIALOGUE.values(), *(suite for suite in REPORTED if suite in CONFIG.pairs)]
     return with_bases(used)
 

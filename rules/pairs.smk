@@ -24,6 +24,17 @@ def pairs_settings(wildcards):
     return settings_of(CONFIG.pairs[wildcards.pairs])
 
 
+def base_part(wildcards):
+    """The part of the corpus, tune or test, that a natural set, or the base of a syntax set, is of."""
+    row = CONFIG.pairs[wildcards.pairs]
+    return row.part if row.kind == "natural" else CONFIG.pairs[row.base].part
+
+
+def division(wildcards):
+    """How the tune part is divided; sets of the test part do not depend on it."""
+    return settings_of(CONFIG.tuning) if base_part(wildcards) == "tune" else {}
+
+
 def natural_inputs(wildcards):
     """Triplets of the set's part, who belongs together, and the tokenizer where tokens are counted."""
     row = CONFIG.pairs[wildcards.pairs]
@@ -38,13 +49,8 @@ def synthetic_inputs(wildcards):
 
 
 def syntax_inputs(wildcards):
-    """Triplets of the part that the natural base set is of, who belongs together, and the base set."""
-    base = CONFIG.pairs[wildcards.pairs].base
-    return {
-        "triplets": TRIPLETS[CONFIG.pairs[base].part],
-        "split": f"{RESULTS}/corpus/split.parquet",
-        "natural": f"{RESULTS}/pairs/{base}.parquet",
-    }
+    """Triplets of the part that the natural base set is of, and who belongs together."""
+    return {"triplets": TRIPLETS[base_part(wildcards)], "split": f"{RESULTS}/corpus/split.parquet"}
 
 
 def mixed_inputs(wildcards):
@@ -77,6 +83,7 @@ rule natural_pairs:
     params:
         code=code("natural_pairs.py"),
         settings=pairs_settings,
+        tuning=division,
     script:
         "../scripts/natural_pairs.py"
 
@@ -118,6 +125,8 @@ rule syntax_pairs:
     params:
         code=code("syntax_pairs.py"),
         settings=pairs_settings,
+        part=base_part,
+        tuning=division,
     script:
         "../scripts/syntax_pairs.py"
 

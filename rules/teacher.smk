@@ -40,7 +40,7 @@ def replies_settings(wildcards):
 rule rollout_prompts:
     input:
         triplets=TRIPLETS["tune"],
-        pairs=expand(f"{RESULTS}/pairs/{{pairs}}.parquet", pairs=rows(CONFIG.pairs, "part", "tune")),
+        split=f"{RESULTS}/corpus/split.parquet",
     output:
         f"{RESULTS}/prompts/{ROLLOUTS}.parquet",
     log:
@@ -51,6 +51,7 @@ rule rollout_prompts:
         mem_mb=by_attempt(4000),
     params:
         code=code("rollout_prompts.py"),
+        tuning=settings_of(CONFIG.tuning),
         prompts=CONFIG.teacher.rollouts.prompts,
         seed=CONFIG.teacher.rollouts.seed,
     script:

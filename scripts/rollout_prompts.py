@@ -1,4 +1,4 @@
-"""Rule rollout_prompts: caregiver turns that PPO replies to, none of which is a prompt of a natural pair set.
+"""Rule rollout_prompts: caregiver turns that PPO, GRPO and RLOO sample replies to.
 
 snakemake --cores 1 results/prompts/rollouts.parquet
 """
@@ -8,13 +8,15 @@ import pyarrow.parquet as pq
 
 from babylogue.logs import job_log
 from babylogue.preferences.exchanges import COLUMNS
+from babylogue.preferences.tuning_settings import TuningSettings
 from babylogue.reinforcement.prompts import rollout_prompts
 
 
 def main(job):
-    used = set().union(*(pd.read_parquet(pairs, columns=["prompt"])["prompt"] for pairs in job.input.pairs))
     triplets = pq.read_table(job.input.triplets, columns=COLUMNS)
-    prompts = rollout_prompts(triplets, used, count=job.params.prompts, seed=job.params.seed)
+    families = pd.read_parquet(job.input.split, columns=["transcript", "family"]).set_index("transcript")["family"]
+    tuning = TuningSettings(**job.params.tuning)
+    prompts = rollout_prompts(triplets, families, tuning, count=job.params.prompts, seed=job.params.seed)
     prompts.to_parquet(job.output[0])
 
 

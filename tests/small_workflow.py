@@ -19,6 +19,7 @@ SMALL = {
         "pairs": {"prompts": 40, "max_new_tokens": 6},
         "rollouts": {"prompts": 24, "samples": 2, "max_new_tokens": 6},
     },
+    "tuning": {"rollout_share": 0.2},
     "pairs": {
         "natural": {"max_pairs": 400},
         "dialogue_words": {"max_pairs": 200},

@@ -211,7 +211,11 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
         ),
         ("pairs/authors", {"kind": "given"}, r"pairs\.authors: give exactly one of path and hub"),
         ("evaluate/0/suites", ["dialogue_words_published"], r"pairs\.dialogue_words_published: missing"),
-        ("pairs/synthetic/base", "dialogue_words", r"pairs\.mixed\.shares: dialogue_words and natural hold out"),
+        (
+            "pairs/synthetic/base",
+            "dialogue_words",
+            r"pairs\.mixed\.shares: built on dialogue_words and natural",
+        ),
         ("pairs/rollouts", {"kind": "natural"}, r"pairs\.rollouts: the name is taken"),
         ("published/base", {"hub": "a/b"}, r"published\.base: a row of models has that name"),
         ("split/shares/test", -0.1, r"^split: shares must"),

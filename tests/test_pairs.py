@@ -17,6 +17,7 @@ from babylogue.preferences.mixed import mixed_pairs
 from babylogue.preferences.natural import natural_pairs
 from babylogue.preferences.settings import MixedPairs, NaturalPairs, SyntheticPairs
 from babylogue.preferences.synthetic import synthetic_pairs
+from babylogue.preferences.tuning_settings import TuningSettings
 from babylogue.transcripts.corpus import read_corpus
 from babylogue.transcripts.settings import SplitSettings, TripletSettings
 from babylogue.transcripts.sources import find_archives
@@ -38,7 +39,7 @@ def triplets(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def natural(triplets):
-    return build(triplets, max_pairs=1500, heldout_share=0.2)
+    return build(triplets, max_pairs=1500, tuning=divided(validation_share=0.2))
 
 
 def families(triplets):
@@ -47,9 +48,16 @@ def families(triplets):
     return table.set_index("transcript")["child"]
 
 
-def build(triplets, count_tokens=None, **row):
+def divided(**division) -> TuningSettings:
+    """A division of the tune part in which no turn is reserved for rollouts, unless it says so."""
+    return TuningSettings(**{"rollout_share": 0, **division})
+
+
+def build(triplets, count_tokens=None, *, tuning=None, **row):
     """The natural set of a row, whose filters account for every exchange."""
-    pairs, filters = natural_pairs(triplets, families(triplets), NaturalPairs(**row), count_tokens)
+    pairs, filters = natural_pairs(
+        triplets, families(triplets), NaturalPairs(**row), tuning or divided(), count_tokens
+    )
     assert filters.candidates - sum(filters.removed.values()) == len(pairs)
     return pairs
 
@@ -123,9 +131,10 @@ def test_held_out_pairs_are_of_other_children(natural):
 
 
 def test_the_same_settings_give_the_same_pairs_and_another_seed_others(triplets, natural):
-    again = build(triplets, max_pairs=1500, heldout_share=0.2)
+    division = divided(validation_share=0.2)
+    again = build(triplets, max_pairs=1500, tuning=division)
     pd.testing.assert_frame_equal(natural, again)
-    other = build(triplets, max_pairs=1500, heldout_share=0.2, seed=1)
+    other = build(triplets, max_pairs=1500, tuning=division, seed=1)
     assert not natural["prompt"].equals(other["prompt"])
 
 
@@ -197,7 +206,8 @@ def cut(transcripts) -> pa.Table:
 def test_no_two_sided_pair_violates_a_rule(transcripts, match, band, max_pairs, seed):
     table = cut(transcripts)
     count = {"words": count_words, "tokens": len}[match]
-    row = {"match": match, "age_band_months": band, "max_pairs": max_pairs, "heldout_share": 0.4, "seed": seed}
+    row = {"match": match, "age_band_months": band, "max_pairs": max_pairs, "seed": seed}
+    row |= {"tuning": divided(validation_share=0.4)}
     pairs = build(table, lambda replies: [len(reply) for reply in replies], min_prompt_words=1, **row)
     assert len(pairs) <= max_pairs
     true = {(turn.casefold(), reply.casefold()) for turn, reply in find_exchanges(table)[["turn", "reply"]].values}
@@ -241,10 +251,11 @@ def test_each_natural_filter_is_counted():
         ("where is it ?", "up there ."),
         ("and now what ?", "I go ?"),  # nobody else's reply ends so
     )
-    _, filters = natural_pairs(table, families(table), NaturalPairs())
+    _, filters = natural_pairs(table, families(table), NaturalPairs(), divided())
     assert (filters.candidates, filters.removed) == (
         6,
         {
+            "reserved_for_rollouts": 0,
             "short_prompt": 1,
             "short_reply": 1,
             "overlap_with_prompt": 1,
@@ -253,13 +264,13 @@ def test_each_natural_filter_is_counted():
             "beyond_max_pairs": 0,
         },
     )
-    _, filters = natural_pairs(table, families(table), NaturalPairs(max_pairs=1))
+    _, filters = natural_pairs(table, families(table), NaturalPairs(max_pairs=1), divided())
     assert filters.removed["beyond_max_pairs"] + filters.removed["no_reply_to_reject"] == 3
 
 
 def test_a_true_reply_to_the_same_prompt_is_never_rejected():
     table = one_exchange_each(("who did it ?", "my dog ."), ("Who did it ?", "the cat ."))
-    pairs, filters = natural_pairs(table, families(table), NaturalPairs())
+    pairs, filters = natural_pairs(table, families(table), NaturalPairs(), divided())
     assert pairs.empty
     assert filters.removed["no_reply_to_reject"] == 2
 
@@ -268,8 +279,10 @@ def test_children_who_belong_together_are_held_out_together(triplets):
     kin = families(triplets)
     first, second, *_ = sorted(kin.unique())
     for seed in range(8):
-        row = NaturalPairs(max_pairs=400, heldout_share=0.3, seed=seed)
-        pairs, _ = natural_pairs(triplets, kin.replace({second: first}), row)
+        division = divided(validation_share=0.4, seed=seed)
+        pairs, _ = natural_pairs(
+            triplets, kin.replace({second: first}), NaturalPairs(max_pairs=400, seed=seed), division
+        )
         parts = pairs.groupby("child")["part"].unique()
         assert len(parts[first]) == 1 and list(parts[first]) == list(parts[second])
 
@@ -301,7 +314,7 @@ def test_raw_synthetic_pairs_are_as_the_teacher_wrote_them(natural, replies):
     assert "*CHI: it's on the table." in set(pairs["chosen"])
     both = natural.merge(pairs, on=["prompt", "rejected", "transcript"])
     assert len(both) >= len(pairs), "the same prompts and rejected replies"
-    assert set(filters.removed) == {"prompt_not_answered", "repeated_prompt", "empty_reply"}
+    assert set(filters.removed) == {"prompt_not_answered", "repeated_prompt", "empty_reply", "equal_replies"}
 
 
 def synthetic(natural, replies, **row):
@@ -339,8 +352,21 @@ def test_each_synthetic_filter_is_counted():
     assert list(pairs["chosen"]) == ["*CHI: yes .", "*CHI: yes ."]
     assert set(pairs["rejected"]) < {"*CHI: c .", "*CHI: d .", "*CHI: e ."}
     raw, filters = synthetic(natural, answers(natural, *written, ""), form="raw")
-    assert filters.removed == {"prompt_not_answered": 0, "repeated_prompt": 0, "empty_reply": 1}
+    assert filters.removed == {
+        "prompt_not_answered": 0,
+        "repeated_prompt": 0,
+        "empty_reply": 1,
+        "equal_replies": 0,
+    }
     assert list(raw["chosen"][:2]) == ["*CHI: p0, q0!", "*CHI: ."]
+
+
+@pytest.mark.parametrize("form", ["chat", "raw"])
+def test_a_teachers_reply_that_is_the_childs_makes_no_pair(form):
+    natural = base_set("up there .", "a dog .")
+    pairs, filters = synthetic(natural, answers(natural, "up there .", "in there ."), form=form, max_reply_share=1)
+    assert (pairs["chosen"] != pairs["rejected"]).all()
+    assert form == "chat" or (filters.removed["equal_replies"], len(pairs)) == (1, 1)
 
 
 @pytest.mark.parametrize("form", ["chat", "raw"])

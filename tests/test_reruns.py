@@ -19,7 +19,7 @@ from small_workflow import OVERLAY
 FEEDS = {
     "toy_transcripts": {"utterances"},
     "utterances": {"split", "triplets", "corpus_statistics"},
-    "split": {"triplets", "natural_pairs", "pair_card"},
+    "split": {"triplets", "natural_pairs", "rollout_prompts", "pair_card"},
     "triplets": {
         "corpus_statistics", "natural_pairs", "pair_card", "ppo_ppo_bleu", "reply_prompts", "rollout_prompts",
         "suite", "tokenizer", "tokens",
@@ -30,7 +30,7 @@ FEEDS = {
     "published": {"replies"},
     "rollout_prompts": {"replies", "ppo_ppo_bleu"},
     "replies": {"ppo_ppo_bleu"},
-    "natural_pairs": {"pair_card", "dpo_dpo_natural", "ppo_ppo_bleu", "rollout_prompts", "suite", "baselines"},
+    "natural_pairs": {"pair_card", "dpo_dpo_natural", "ppo_ppo_bleu", "suite", "baselines"},
     "pair_card": {"pair_cards"},
     "pair_cards": {"report", "table_parquet"},
     "pretrain_base": {
@@ -55,9 +55,9 @@ FEEDS = {
     "report": {"table_parquet"},
 }  # fmt: skip
 NATURAL_TUNE = {  # of a pair set of the tune part, which no suite has
-    "natural_pairs", "pair_card", "pair_cards", "dpo_dpo_natural", "rollout_prompts", "replies", "ppo_ppo_bleu",
-    "reply_samples", "replies_table", "rewarded_runs", "baselines", "score", "model_card", "comparisons", "items",
-    "scores_table", "trajectories", "report", "table_parquet",
+    "natural_pairs", "pair_card", "pair_cards", "dpo_dpo_natural", "ppo_ppo_bleu", "reply_samples",
+    "replies_table", "rewarded_runs", "baselines", "score", "model_card", "comparisons", "items", "scores_table",
+    "trajectories", "report", "table_parquet",
 }  # fmt: skip
 NATURAL_TEST = {  # of a pair set of the test part, which is a suite
     "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "model_card", "comparisons",
@@ -149,6 +149,18 @@ CASES = {
     "teacher.pairs, which nothing asks for": (setting(0.9, "teacher", "pairs", "temperature"), set()),
     "teacher.judging, which no reward here asks for": (setting(7, "teacher", "judging", "batch_size"), set()),
     "pairs, of the tune part": (setting(1, "pairs", "natural", "seed"), NATURAL_TUNE),
+    "tuning, the division of the tune part": (
+        setting(0.3, "tuning", "rollout_share"),
+        NATURAL_TUNE | {"rollout_prompts", "replies"},
+    ),
+    "pairs, a natural set that nothing uses": (
+        setting({"kind": "natural", "match": "tokens", "max_pairs": 100}, "pairs", "unused"),
+        set(),
+    ),
+    "pairs, a set made elsewhere that nothing uses": (
+        setting({"kind": "given", "path": "small.yaml"}, "pairs", "unused"),
+        set(),
+    ),
     "pairs, of the test part": (setting(1, "pairs", "dialogue_words", "seed"), NATURAL_TEST),
     "pretrain": (setting(1e-3, "pretrain", "learning_rate"), rests_on("pretrain_base")),
     "dpo": (setting(0.2, "dpo", "beta"), rests_on("dpo_dpo_natural")),

@@ -1,13 +1,18 @@
 """Syntactic pairs: each violation by hand, and what holds of every set."""
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from babylogue.dialogue import read_turns, terminator, words
+from babylogue.preferences.exchanges import find_exchanges
 from babylogue.preferences.settings import VIOLATIONS, SyntaxPairs
 from babylogue.preferences.syntax import MODALS, VERBS, adult_sentences, syntax_pairs, violations
+from babylogue.preferences.tuning import validation_families
+from babylogue.preferences.tuning_settings import TuningSettings
+from babylogue.reinforcement.prompts import rollout_prompts
 
 SETTINGS = SyntaxPairs(kind="syntax", base="natural", max_pairs=12)
 
@@ -85,12 +90,12 @@ def triplets(transcripts: int = 12) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-NATURAL = pd.DataFrame({"family": ["c0", "c1", "c2"], "part": ["heldout", "train", "heldout"]})
+TUNING = TuningSettings(validation_share=0.3, rollout_share=0)
 FAMILIES = pd.Series({f"t{number}": "c2" if number == 5 else f"c{number}" for number in range(12)})
 
 
-def build(settings: SyntaxPairs = SETTINGS) -> pd.DataFrame:
-    pairs, filters = syntax_pairs(triplets(), FAMILIES, NATURAL, settings)
+def build(settings: SyntaxPairs = SETTINGS, part: str = "tune", tuning: TuningSettings = TUNING) -> pd.DataFrame:
+    pairs, filters = syntax_pairs(pa.Table.from_pandas(triplets()), FAMILIES, part, settings, tuning)
     assert filters.candidates - sum(filters.removed.values()) == len(pairs)
     return pairs
 
@@ -122,11 +127,36 @@ def test_every_pair_is_a_sentence_and_its_own_violation():
     assert "*MOT: he are in the box 1 ." not in set(pairs["rejected"])  # the corpus has it
 
 
-def test_the_children_of_the_base_are_held_out():
-    pairs = build(SETTINGS.model_copy(update={"max_pairs": 60}))
-    assert set(pairs.loc[pairs["part"] == "heldout", "child"]) == {"c0", "c2", "c5"}  # c5 belongs to c2
-    assert not set(pairs.loc[pairs["part"] == "train", "child"]) & {"c0", "c2", "c5"}
-    assert set(pairs["part"]) == {"train", "heldout"}
+def test_the_validation_children_are_held_out_and_those_of_the_test_part_all():
+    everything = SETTINGS.model_copy(update={"max_pairs": 60})
+    found = set()
+    for seed in range(6):
+        tuning = TUNING.model_copy(update={"seed": seed})
+        validation = validation_families(find_exchanges(pa.Table.from_pandas(triplets())), FAMILIES, tuning)
+        pairs = build(everything, tuning=tuning)
+        assert set(pairs.loc[pairs["part"] == "heldout", "family"]) == validation
+        # c5 belongs to c2.
+        assert pairs[pairs["child"].isin(["c2", "c5"])]["part"].nunique() == 1
+        found |= validation
+    assert len(found) > 4, "the seed decides"
+    assert set(build(everything, part="test")["part"]) == {"heldout"}
+
+
+def test_no_prompt_is_a_caregivers_turn_that_rollouts_have():
+    table = triplets()[:24]
+    table["speakers"] = [["MOT", "CHI", "MOT"], ["MOT", "MOT", "CHI"]] * 12
+    table["roles"] = [["Mother" if own == "MOT" else "Target_Child" for own in row] for row in table["speakers"]]
+    # Every question is once answered by the child, and once followed by a sentence of the mother's.
+    table["turns"] = [
+        [f"where did it go {number // 2} ?", *turns[1:]] for number, turns in enumerate(table["turns"])
+    ]
+    tuning = TUNING.model_copy(update={"rollout_share": 0.5})
+    arguments = pa.Table.from_pandas(table), FAMILIES
+    prompts = rollout_prompts(*arguments, tuning, count=100, seed=0)["prompt"]
+    pairs, filters = syntax_pairs(*arguments, "tune", SETTINGS.model_copy(update={"max_pairs": 60}), tuning)
+    assert len(prompts) > 2 and filters.removed["reserved_for_rollouts"] > 2
+    asked = set(pairs["prompt"][pairs["prompt"].str.startswith("*MOT: where")])
+    assert asked and not asked & set(prompts)
 
 
 def test_the_set_is_that_of_its_seed():

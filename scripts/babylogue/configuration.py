@@ -20,6 +20,7 @@ from .preferences.settings import (
     SyntaxPairs,
     SyntheticPairs,
 )
+from .preferences.tuning_settings import TuningSettings
 from .reinforcement.rewards.registry import REWARDS, needs
 from .report.settings import ReportSettings
 from .settings import Settings
@@ -75,6 +76,8 @@ class Configuration(Settings):
     """Models made elsewhere, by the names used here."""
     teacher: TeacherSettings
     """Which published models write and judge replies, and how."""
+    tuning: TuningSettings = TuningSettings()
+    """How the tune part is divided among validation, rollouts and pairs."""
     pairs: dict[Name, PairSettings] = {}
     """Preference pairs, by name; dialogue_words, dialogue_tokens and the like are those of the suites."""
     models: dict[Name, ModelRow] = Field(min_length=1)
@@ -132,8 +135,7 @@ class Configuration(Settings):
                         raise ValueError(f"pairs.{name}.shares: no natural, synthetic or syntax set {other!r}")
                 if len(bases := {self._base(other) for other in pairs.shares}) > 1:
                     raise ValueError(
-                        f"pairs.{name}.shares: {' and '.join(sorted(bases))} hold out different children; "
-                        "mix sets of one base"
+                        f"pairs.{name}.shares: built on {' and '.join(sorted(bases))}; mix sets of one base"
                     )
         for name, match in (("dialogue_words", "words"), ("dialogue_tokens", "tokens")):
             pairs = self.pairs.get(name)
@@ -169,7 +171,8 @@ class Configuration(Settings):
                         f"models.{name}.pairs: {row.pairs} is of the test part; train on the tune part"
                     )
             if isinstance(row, RewardedRow):
-                if getattr(self.pairs.get(row.heldout_pairs), "part", None) != "tune":
+                watched = self.pairs.get(row.heldout_pairs)
+                if not isinstance(watched, NaturalPairs) or watched.part != "tune":
                     raise ValueError(
                         f"models.{name}.heldout_pairs: no natural set {row.heldout_pairs!r} of the tune part"
                     )

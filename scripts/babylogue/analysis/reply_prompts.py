@@ -8,8 +8,7 @@ import pyarrow as pa
 
 from ..dialogue import write_turn
 from ..logs import logger
-from ..preferences.exchanges import find_exchanges
-from ..reinforcement.prompts import MIN_TOKENS
+from ..preferences.exchanges import PROMPT_MIN_TOKENS, find_exchanges
 
 MAX_TOKENS = 20  # words and marks; longer ones are no reading for a table
 
@@ -22,7 +21,7 @@ def reply_prompts(triplets: pa.Table, *, count: int, seed: int) -> pd.DataFrame:
     """
     exchanges = find_exchanges(triplets)
     length = exchanges["turn"].str.split().str.len()
-    shuffled = exchanges[length.between(MIN_TOKENS, MAX_TOKENS)].sample(frac=1, random_state=seed)
+    shuffled = exchanges[length.between(PROMPT_MIN_TOKENS, MAX_TOKENS)].sample(frac=1, random_state=seed)
     prompts = [write_turn(*pair) for pair in zip(shuffled["speaker"], shuffled["turn"], strict=True)]
     found = shuffled.assign(prompt=pd.Series(prompts, index=shuffled.index, dtype=str))
     different = found[~found["prompt"].str.casefold().duplicated()]

@@ -10,6 +10,8 @@ from ..transcripts.exchanges import CHILD_ROLES
 
 COLUMNS = ["transcript", "corpus", "child", "age_months", "speakers", "roles", "turns"]
 """The columns of triplets that exchanges are found in."""
+PROMPT_MIN_TOKENS = 4
+"""Fewest tokens of a turn that models reply to, terminator included (Padovani et al. 2025, section 3)."""
 
 
 def find_exchanges(triplets: pa.Table) -> pd.DataFrame:

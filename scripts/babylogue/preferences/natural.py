@@ -19,15 +19,17 @@ import pyarrow as pa
 from ..dialogue import CHILD, words, write_turn
 from .exchanges import describe_replies, find_exchanges
 from .filters import Filters
-from .heldout import heldout_part
 from .matching import draw_rejected
 from .settings import NaturalPairs
+from .tuning import reserved_for_rollouts, validation_families
+from .tuning_settings import TuningSettings
 
 
 def natural_pairs(
     triplets: pa.Table,
     families: pd.Series,
     settings: NaturalPairs,
+    tuning: TuningSettings,
     count_tokens: Callable[[list[str]], list[int]] | None = None,
 ) -> tuple[pd.DataFrame, Filters]:
     """Build the set, and count what its filters remove.
@@ -35,19 +37,26 @@ def natural_pairs(
     Args:
         triplets: of one part of the corpus.
         families: transcript -> family of its child; whole families are held out.
+        tuning: how the tune part is divided; without effect on a set of the test part, which is all held out.
         count_tokens: replies -> subword tokens of each, for `match: tokens`.
     """
     two_sided = settings.construction == "two_sided"
     found = find_exchanges(triplets)
     filters = Filters("exchanges of a caregiver's turn and the child's reply", len(found))
-    exchanges = _candidates(found, settings, filters)
+    exchanges = found
+    if settings.part == "tune":
+        exchanges = filters.keep(found, ~reserved_for_rollouts(found["turn"], tuning), "reserved_for_rollouts")
+    exchanges = _candidates(exchanges, settings, filters)
     true_replies: dict[str, set[str]] = {}
     for turn, reply in zip(exchanges["turn"].str.casefold(), exchanges["reply"].str.casefold(), strict=True):
         true_replies.setdefault(turn, set()).add(reply)
     # Some are lost in matching; there is no use in matching millions.
     exchanges = filters.keep(exchanges, np.arange(len(exchanges)) < 3 * settings.max_pairs, "not_needed")
     exchanges["family"] = families.loc[exchanges["transcript"]].to_numpy()
-    part = heldout_part(exchanges["family"], settings)
+    part = np.full(len(exchanges), "heldout")
+    if settings.part == "tune":
+        validation = validation_families(found, families, tuning)
+        part = np.where(exchanges["family"].isin(validation), "heldout", "train")
     replies = exchanges["reply"].tolist()
     length = exchanges["reply_words"] if settings.match == "words" else count_tokens(replies)
     groups = list(zip(length, strict=True))

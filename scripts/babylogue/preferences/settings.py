@@ -26,10 +26,17 @@ class NaturalPairs(Settings):
     """Fewest lexical words in a reply."""
     age_band_months: int = Field(6, gt=0)
     """Chosen and rejected come from children of one corpus whose ages fall into the same band of this width."""
-    heldout_share: float = Field(0.1, ge=0, lt=1)
-    """Share of the pairs, whole children, that tuning is judged by; all of the test part is held out."""
     seed: int = 0
     """Seed of the drawing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_share_of_its_own(cls, values):
+        if isinstance(values, dict) and "heldout_share" in values:
+            raise ValueError(
+                "heldout_share: all natural sets hold out the same children; set tuning.validation_share instead"
+            )
+        return values
 
 
 class SyntheticPairs(Settings):
@@ -41,7 +48,7 @@ class SyntheticPairs(Settings):
     """The natural set whose prompts and child replies are used."""
     form: Literal["chat", "raw"] = "chat"
     """chat: brought to CHAT form, matched in words and terminator. raw: as published, matched in nothing
-    and unfiltered but for empty replies."""
+    and unfiltered but for empty replies and ones equal to the child's."""
     max_words: int = Field(10, ge=1)
     """Longest chosen reply of the chat form, in lexical words."""
     max_reply_share: float = Field(0.05, gt=0, le=1)
@@ -61,7 +68,7 @@ class SyntaxPairs(Settings):
     kind: Literal["syntax"]
     """Which construction."""
     base: str
-    """The natural set whose part of the corpus and held-out children are used."""
+    """The natural set whose part of the corpus is used, and with which it can be mixed."""
     violations: list[Literal["agreement", "order", "case"]] = Field(list(VIOLATIONS), min_length=1)
     """What is violated, in equal shares where there are sentences enough."""
     max_pairs: int = Field(2000, gt=0)

@@ -13,11 +13,15 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from ..dialogue import CHILD, count_words, write_turn
+from ..dialogue import CHILD, TAG, count_words, speaker_tag, write_turn
 from ..transcripts.exchanges import CHILD_ROLES
+from .exchanges import find_exchanges
 from .filters import Filters
 from .settings import VIOLATIONS, SyntaxPairs
+from .tuning import reserved_for_rollouts, validation_families
+from .tuning_settings import TuningSettings
 
 # Third person singular -> the other form.
 AUXILIARIES = {
@@ -115,18 +119,23 @@ def adult_sentences(triplets: pd.DataFrame, min_words: int) -> pd.DataFrame:
 
 
 def syntax_pairs(
-    triplets: pd.DataFrame, families: pd.Series, natural: pd.DataFrame, settings: SyntaxPairs
+    triplets: pa.Table, families: pd.Series, part: str, settings: SyntaxPairs, tuning: TuningSettings
 ) -> tuple[pd.DataFrame, Filters]:
     """Build the set, every sentence once and every violation as often as there are sentences for it.
 
     Args:
         triplets: of the part of the corpus that the base set is of.
         families: transcript -> family of its child.
-        natural: the base set, whose held-out families are held out here too.
+        part: that part, tune or test; all of test is held out.
+        tuning: how the tune part is divided.
     """
-    sentences = adult_sentences(triplets, settings.min_words)
+    sentences = adult_sentences(triplets.to_pandas(), settings.min_words)
     filters = Filters("sentences of adults", len(sentences))
     attested = set(sentences["turn"].str.casefold())
+    if part == "tune":
+        sentences = filters.keep(
+            sentences, ~_prompts_rollouts(sentences["prompt"], tuning), "reserved_for_rollouts"
+        )
     sentences = sentences.sample(frac=1, random_state=settings.seed)
     generator = np.random.default_rng(settings.seed)
     kinds = len(settings.violations)
@@ -145,7 +154,7 @@ def syntax_pairs(
             kind = max(found, key=lambda own: wanted[own])
             wanted[kind] -= 1
             rows.append((index, kind, found[kind][generator.integers(len(found[kind]))]))
-    filters.removed = {"no_violation": looked_at - len(rows), "not_needed": len(sentences) - looked_at}
+    filters.removed |= {"no_violation": looked_at - len(rows), "not_needed": len(sentences) - looked_at}
     chosen = sentences.loc[[index for index, *_ in rows]]
     speakers = chosen["speaker"].tolist()
     pairs = pd.DataFrame(
@@ -159,8 +168,16 @@ def syntax_pairs(
     )
     for name in ("corpus", "child", "transcript", "age_months"):
         pairs[name] = chosen[name].to_numpy()
-    heldout = natural.loc[natural["part"] == "heldout", "family"].unique()
-    return pairs.assign(part=np.where(pairs["family"].isin(heldout), "heldout", "train")), filters
+    heldout = np.ones(len(pairs), dtype=bool)
+    if part == "tune":
+        heldout = pairs["family"].isin(validation_families(find_exchanges(triplets), families, tuning))
+    return pairs.assign(part=np.where(heldout, "heldout", "train")), filters
+
+
+def _prompts_rollouts(prompts: pd.Series, tuning: TuningSettings) -> np.ndarray:
+    """bool [prompts]: whether a written turn is an adult's and reserved for rollouts."""
+    adults = ~prompts.str.startswith(speaker_tag(CHILD)).to_numpy(dtype=bool)
+    return adults & reserved_for_rollouts(prompts.str.replace(TAG, "", regex=True).str.strip(), tuning)
 
 
 def _unattested(turn: str, kind: str, attested: set[str]) -> list[str]:

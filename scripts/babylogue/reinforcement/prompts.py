@@ -1,6 +1,6 @@
-"""The prompts of PPO: caregiver turns of the tune part that no natural pair set uses (Padovani et al. 2025, 3)."""
+"""Prompts of rollouts: caregiver turns of the tune part that no natural pair uses (Padovani et al. 2025, 3)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -9,26 +9,44 @@ from ..dialogue import CHILD, speaker_tag, write_turn
 from ..errors import UserError
 from ..logs import logger
 from ..preferences.exchanges import find_exchanges
+from ..preferences.tuning import reserved_for_rollouts, validation_families
+from ..preferences.tuning_settings import TuningSettings
 
-MIN_TOKENS = 4  # the paper's, terminator included
 MOST_HELD_OUT = 100  # prompts: what an evaluation costs does not grow with the run
 
 
-def rollout_prompts(triplets: pa.Table, used: Collection[str], *, count: int, seed: int) -> pd.DataFrame:
+def rollout_prompts(
+    triplets: pa.Table, families: pd.Series, tuning: TuningSettings, *, count: int, seed: int
+) -> pd.DataFrame:
     """`count` different prompts in random order, one column `prompt`; fewer, with a warning, if there are fewer.
+
+    They are turns reserved for rollouts that no validation child hears.
+
+    Args:
+        triplets: of the tune part.
+        families: transcript -> family of its child.
 
     Raises:
         UserError: there is none.
     """
     exchanges = find_exchanges(triplets)
-    long_enough = exchanges["turn"].str.split().str.len() >= MIN_TOKENS
-    exchanges = exchanges[long_enough]
+    turns = exchanges["turn"].str.casefold()
+    owners = families.loc[exchanges["transcript"]].to_numpy()
+    of_validation = pd.Series(owners).isin(validation_families(exchanges, families, tuning)).to_numpy()
+    free = reserved_for_rollouts(exchanges["turn"], tuning) & ~turns.isin(turns[of_validation]).to_numpy()
+    exchanges = exchanges[free]
     prompts = pd.Series([write_turn(*pair) for pair in zip(exchanges["speaker"], exchanges["turn"], strict=True)])
-    prompts = prompts[~prompts.isin(used)].drop_duplicates()
+    prompts = prompts.drop_duplicates()
     if prompts.empty:
-        raise UserError("teacher.rollouts.prompts: the tune part has no caregiver turn left; add transcripts")
+        raise UserError(
+            "tuning.rollout_share: the tune part has no caregiver turn for rollouts; raise it or add transcripts"
+        )
     if len(prompts) < count:
-        logger.warning("%d prompts asked for, %d there", count, len(prompts))
+        logger.warning(
+            "teacher.rollouts.prompts: %d asked for, %d there; a larger tuning.rollout_share gives more",
+            count,
+            len(prompts),
+        )
     drawn = prompts.sample(n=min(count, len(prompts)), random_state=seed)
     return pd.DataFrame({"prompt": drawn.to_numpy()})
 
