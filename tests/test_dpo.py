@@ -101,10 +101,10 @@ def test_pairs_longer_than_the_context_are_left_out_and_counted(parent, pairs, r
 def test_a_pair_that_just_fits_with_the_end_of_the_text_stays(parent):
     model, tokenizer = load_model(parent, "cpu")
     prompt = "*MOT: what is it ?"
-    room = 64 - 1 - len(tokenizer(prompt)["input_ids"])
     ids = tokenizer("*CHI: " + "it " * 200)["input_ids"]
-    replies = [tokenizer.decode(ids[:length]) for length in (room, room + 1)]
-    assert [len(tokenizer(f"{prompt} {reply}")["input_ids"]) for reply in replies] == [63, 64]
+    cut = [tokenizer.decode(ids[:length]) for length in range(1, 80)]
+    by_length = {len(tokenizer(f"{prompt} {reply}")["input_ids"]): reply for reply in cut}
+    replies = [by_length[63], by_length[64]]
     pairs = pd.DataFrame({"prompt": prompt, "chosen": replies, "rejected": "*CHI: it ."})
     assert pairs_that_fit(pairs, model, tokenizer, "made").index.tolist() == [0]
 

@@ -10,7 +10,8 @@ class TuningSettings(Settings):
 
     validation_share: float = Field(0.1, gt=0, lt=1)
     """Share of the exchanges (a caregiver's turn and the child's reply) whose children are validation children,
-    whole children. Their pairs are the held-out part of every set, and rollouts use none of their turns."""
+    whole children. Their pairs are the held-out part of every set but given ones, and rollouts use no turn that is
+    said to them."""
     rollout_share: float = Field(0.5, ge=0, lt=1)
     """Share of the different caregiver turns, of at least 4 tokens, that are reserved as prompts of rollouts: no
     natural pair has them as its prompt. With 0 all turns are for pairs, and rewarded models have no prompts."""
