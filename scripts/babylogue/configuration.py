@@ -358,12 +358,12 @@ def _describe(error: dict, raw: dict[str, Any]) -> str:
         message = "missing"
     elif error["type"] != "value_error" and "input" in error and not isinstance(error["input"], dict):
         # A check of our own says what it has to; an address may hold a password.
-        unquoted = error["type"] == "string_type" and not isinstance(error["input"], list | None)
-        message = (
-            f"must be text, and YAML reads it as {error['input']}; put it in quotes"
-            if unquoted
-            else f"{message}, not {error['input']!r}"
-        )
+        if error["type"] == "string_type" and not isinstance(error["input"], list | None):
+            message = f"must be text, and YAML reads it as {error['input']}; put it in quotes"
+        else:
+            message = f"{message}, not {error['input']!r}"
+            if isinstance(error["input"], bool):
+                message += " (YAML reads no, off, yes and on as booleans)"
     return f"{'.'.join(place)}: {message}" if place else message
 
 
