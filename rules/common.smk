@@ -120,7 +120,10 @@ def check_before_any_job():
 
 def check_results_folder():
     """The run stops, before any job, where nothing can be written."""
-    folder = next(path for path in [Path(RESULTS), *Path(RESULTS).absolute().parents] if path.exists())
+    results = Path(RESULTS).absolute()
+    folder = next(path for path in [results, *results.parents] if os.path.lexists(path))
+    if not folder.is_dir():
+        sys.exit(f"results: {folder} is no folder; remove it, or name another folder in `results`")
     if not os.access(folder, os.W_OK):
         sys.exit(f"results: {folder} cannot be written to; make it writable, or name another folder in `results`")
 
