@@ -63,12 +63,12 @@ def test_settings_are_written_in_utf_8_whatever_the_locale(tmp_path):
 
 @pytest.mark.parametrize(
     "environment",
-    [NOT_UTF8, {"HOME": "/dev/null/none", "XDG_CACHE_HOME": "cache"}],
+    [NOT_UTF8, {"HOME": "/dev/null/none"}],
     ids=["a locale that is not UTF-8", "a home folder that cannot be written to"],
 )
 def test_a_run_needs_neither_utf_8_nor_a_home_folder(tmp_path, environment):
     workflow = copy_project(tmp_path)
-    workflow.environment = environment
+    workflow.environment = environment | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     workflow.write("data/one.cha", CHAT)
     workflow.write("mine.yaml", yaml.safe_dump({"transcripts": {"source": "local", "path": "data"}}))
     workflow.snakemake("--cores", "1", "--configfile", "mine.yaml", "--", "results/corpus/utterances.parquet")
