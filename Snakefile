@@ -7,6 +7,7 @@
 from snakemake.utils import min_version
 
 from babylogue.configuration import load_configuration
+from babylogue.configuration_files import check_files
 from babylogue.errors import UserError
 
 min_version("9.10")
@@ -16,6 +17,7 @@ configfile: "config.yaml"
 
 
 try:
+    check_files(workflow.configfiles)
     CONFIG = load_configuration(config)
 except UserError as error:
     raise SystemExit(f"configuration: {error}")

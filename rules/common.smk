@@ -4,11 +4,13 @@ import gc
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from babylogue.cluster import require_no_jobs_left
 from babylogue.errors import UserError
 from babylogue.fingerprint import fingerprint
+from babylogue.inputs import files_at, state_of
 from babylogue.suites.registry import NAMES as SUITES
 from babylogue.suites.registry import load as load_suite
 from babylogue.suites.registry import module as suite_module
@@ -49,6 +51,29 @@ def rows(table, attribute, *values):
 def settings_of(row, *without):
     """A row's settings as plain values, for params."""
     return row.model_dump(exclude=set(without))
+
+
+def in_results(path):
+    """Whether a configured path is in the results, where Snakemake itself knows what is made anew."""
+    return Path(path).is_relative_to(RESULTS)
+
+
+@cache
+def outside_files(key, path):
+    """The files at a path that `key` of the configuration names; the run stops where there are none."""
+    if in_results(path):
+        return [path]
+    try:
+        return [str(file) for file in files_at(path)]
+    except UserError as error:
+        sys.exit(f"configuration: {key}: {error}")
+
+
+def outside_state(key, path):
+    """The state of these files, for params: Snakemake compares times alone, and copied files may be old."""
+    if path is None or in_results(path):
+        return None
+    return state_of(outside_files(key, path), path if os.path.isdir(path) else os.path.dirname(path))
 
 
 def by_attempt(amount):
@@ -95,7 +120,10 @@ def check_before_any_job():
 
 def check_results_folder():
     """The run stops, before any job, where nothing can be written."""
-    folder = next(path for path in [Path(RESULTS), *Path(RESULTS).absolute().parents] if path.exists())
+    results = Path(RESULTS).absolute()
+    folder = next(path for path in [results, *results.parents] if os.path.lexists(path))
+    if not folder.is_dir():
+        sys.exit(f"results: {folder} is no folder; remove it, or name another folder in `results`")
     if not os.access(folder, os.W_OK):
         sys.exit(f"results: {folder} cannot be written to; make it writable, or name another folder in `results`")
 

@@ -61,8 +61,13 @@ def mixed_inputs(wildcards):
 def given_inputs(wildcards):
     """The set's file, if it is one on this machine, and what pairs to train on must not have."""
     row = CONFIG.pairs[wildcards.pairs]
-    inputs = {"file": row.path} if row.path else {}
+    inputs = {"file": outside_files(f"pairs.{wildcards.pairs}.path", row.path)} if row.path else {}
     return inputs | ({"test": TRIPLETS["test"]} if row.part == "tune" else {})
+
+
+def given_state(wildcards):
+    """The state of the set's file."""
+    return outside_state(f"pairs.{wildcards.pairs}.path", CONFIG.pairs[wildcards.pairs].path)
 
 
 rule natural_pairs:
@@ -165,6 +170,7 @@ rule given_pairs:
     params:
         code=code("given_pairs.py"),
         settings=pairs_settings,
+        state=given_state,
     script:
         "../scripts/given_pairs.py"
 

@@ -19,9 +19,14 @@ def published_settings(wildcards):
 
 
 def published_files(wildcards):
-    """What is on this machine, so that a changed file is fetched anew; else nothing."""
+    """The files of a model on this machine; nothing where it is downloaded."""
     path = FETCHED[wildcards.published].path
-    return [path] if path else []
+    return outside_files(f"published.{wildcards.published}.path", path) if path else []
+
+
+def published_state(wildcards):
+    """The state of these files."""
+    return outside_state(f"published.{wildcards.published}.path", FETCHED[wildcards.published].path)
 
 
 rule published:
@@ -41,6 +46,7 @@ rule published:
     params:
         code=code("published.py"),
         settings=published_settings,
+        state=published_state,
     script:
         "../scripts/published.py"
 

@@ -4,8 +4,6 @@ Needs: the benchmark's files from the mirror folder or its home, or the project'
 Makes: suites/{suite}.parquet, and {suite}.json, what it was read from; releases/{release}/, what was downloaded.
 """
 
-from functools import cache
-
 from snakemake.logging import logger
 
 from babylogue.suites.availability import Absent, locate, missing
@@ -62,6 +60,15 @@ def suite_place(wildcards):
         "revision": release.revision if release else None,
         "url": address(own.release, CONFIG.suites.urls) if release else None,
     }
+
+
+def mirror_state(wildcards):
+    """The state of a suite's files in the mirror; those of a release are in the results."""
+    suite = load_suite(wildcards.suite)
+    if not suite.sources or place(wildcards.suite).release:
+        return None
+    folder = place(wildcards.suite).folder
+    return state_of(suite.mirror_files(folder), folder)
 
 
 def release_url(wildcards):
@@ -123,5 +130,6 @@ rule suite:
         module=module_of_suite,
         settings=suite_settings,
         place=suite_place,
+        state=mirror_state,
     script:
         "../scripts/suite.py"

@@ -23,20 +23,38 @@ localrules:
     corpus_statistics,
 
 
+@cache
+def local_transcripts(collection):
+    """The files of a local source; the run stops where there are none."""
+    key = {"corpus": "transcripts.path", "adult": "adult_dialogue.path"}[collection]
+    try:
+        return [str(path) for path in find_archives(FOLDERS[collection])]
+    except UserError as error:
+        sys.exit(f"configuration: {key}: {error}")
+
+
+def source_of(wildcards):
+    """The kind of the source."""
+    return CONFIG.transcripts.source if wildcards.collection == "corpus" else "local"
+
+
 def transcript_files(wildcards):
     """What the utterances are read from, by the kind of the source: folder, files, manifest or tables."""
-    source = CONFIG.transcripts.source if wildcards.collection == "corpus" else "local"
+    source = source_of(wildcards)
     if source == "toy":
         return {"folder": FOLDERS["corpus"]}
     if source == "talkbank":
         return {"manifest": f"{FOLDERS['corpus']}.json"}
     if source == "childes_db":
         return {"tables": f"{FOLDERS['corpus']}.parquet"}
-    key = {"corpus": "transcripts.path", "adult": "adult_dialogue.path"}[wildcards.collection]
-    try:
-        return {"files": [str(path) for path in find_archives(FOLDERS[wildcards.collection])]}
-    except UserError as error:
-        sys.exit(f"configuration: {key}: {error}")
+    return {"files": local_transcripts(wildcards.collection)}
+
+
+def transcript_state(wildcards):
+    """The state of a local source's files; those of other sources are in the results."""
+    if source_of(wildcards) != "local":
+        return None
+    return state_of(local_transcripts(wildcards.collection), FOLDERS[wildcards.collection])
 
 
 def transcript_folder(wildcards):
@@ -110,6 +128,7 @@ rule utterances:
     params:
         code=code("utterances.py"),
         folder=transcript_folder,
+        state=transcript_state,
         max_rejected_share=CONFIG.transcripts.max_rejected_share,
     script:
         "../scripts/utterances.py"

@@ -14,7 +14,9 @@ from babylogue.transcripts.statistics import corpus_statistics
 
 
 def main(job):
-    files, triplets = (json.loads(Path(file).read_text()) for file in (job.input.files, job.input.counts))
+    files, triplets = (
+        json.loads(Path(file).read_text(encoding="utf-8")) for file in (job.input.files, job.input.counts)
+    )
     statistics = corpus_statistics(
         files,
         pd.read_parquet(job.input.transcripts, columns=["transcript", "corpus", "child"]),
@@ -22,7 +24,7 @@ def main(job):
         {part: Path(job.input[part]) for part in PARTS},
         {part: own["left_out_as_seen"] for part, own in triplets.items()},
     )
-    Path(job.output[0]).write_text(json.dumps(statistics, indent=2) + "\n")
+    Path(job.output[0]).write_text(json.dumps(statistics, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

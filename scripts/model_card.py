@@ -15,8 +15,8 @@ from babylogue.report.tables import scores_table
 
 def main(job):
     card = model_card(
-        yaml.safe_load(Path(job.input.settings).read_text()),
-        json.loads(Path(job.input.statistics).read_text()),
+        yaml.safe_load(Path(job.input.settings).read_text(encoding="utf-8")),
+        json.loads(Path(job.input.statistics).read_text(encoding="utf-8")),
         scores_table(job.input.scores),
         **job.params.told,
     )

@@ -19,7 +19,7 @@ def main(job):
     card = pair_card(
         job.wildcards.pairs,
         pd.read_parquet(job.input.pairs),
-        json.loads(Path(job.input.filters).read_text()),
+        json.loads(Path(job.input.filters).read_text(encoding="utf-8")),
         job.params.settings,
         count_tokens=token_counter(job.input.tokenizer),
         families=split.set_index("transcript")["family"],
@@ -27,7 +27,7 @@ def main(job):
             part: pd.read_parquet(job.input[part], columns=["transcript"])["transcript"].unique() for part in PARTS
         },
     )
-    Path(job.output[0]).write_text(json.dumps(card, indent=2) + "\n")
+    Path(job.output[0]).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     logger.info("%(pairs)d pairs, %(prompts)d prompts", card["sizes"])
 
 

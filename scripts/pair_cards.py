@@ -11,7 +11,7 @@ from babylogue.report.tables import pair_cards_table
 
 
 def main(job):
-    cards = [json.loads(Path(file).read_text()) for file in job.input]
+    cards = [json.loads(Path(file).read_text(encoding="utf-8")) for file in job.input]
     pair_cards_table(cards).to_csv(job.output[0], index=False)
 
 

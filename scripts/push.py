@@ -20,7 +20,7 @@ def main(job):
         judged=job.params.judged,
         settings=HubSettings(**job.params.settings),
     )
-    Path(job.output[0]).write_text(json.dumps(commits, indent=2) + "\n")
+    Path(job.output[0]).write_text(json.dumps(commits, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def main(job):
         release = RELEASES[job.wildcards.release]
         known = bring_zip(job.params.url, Path(job.params.zip), network) | {"revision": release.revision}
         logger.info("%d files unpacked", unpack(Path(job.params.zip), release.folders, folder))
-    Path(job.output.manifest).write_text(json.dumps(known, indent=2) + "\n")
+    Path(job.output.manifest).write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

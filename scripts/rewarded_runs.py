@@ -16,7 +16,8 @@ def main(job):
     keys = [tuple(key) for key in job.params.runs]
     logs = dict(zip(keys, map(pd.read_csv, job.input.logs), strict=True))
     told = {
-        key: yaml.safe_load(Path(file).read_text()) for key, file in zip(keys, job.input.settings, strict=True)
+        key: yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        for key, file in zip(keys, job.input.settings, strict=True)
     }
     samples = dict(zip(keys, map(pd.read_parquet, job.input.samples), strict=True))
     rows = [{"run": key[0], "seed": key[1]} | run_row(logs[key], samples[key], told[key]) for key in keys]

@@ -22,7 +22,7 @@ def main(job):
     items = suite.read(inputs, **job.params.settings)
     items.to_parquet(job.output.table)
     origin = {"suite": suite.name, **place, "sources": sources}
-    Path(job.output.origin).write_text(json.dumps(origin, indent=2) + "\n")
+    Path(job.output.origin).write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
     logger.info("%d items", len(items))
 
 

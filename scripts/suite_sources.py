@@ -11,7 +11,7 @@ from babylogue.report.tables import missing_table, sources_table
 
 
 def main(job):
-    origins = [json.loads(Path(file).read_text()) for file in job.input]
+    origins = [json.loads(Path(file).read_text(encoding="utf-8")) for file in job.input]
     sources_table(origins).to_csv(job.output.sources, index=False)
     missing_table(job.params.missing).to_csv(job.output.missing, index=False)
     for suite in job.params.missing:

@@ -14,7 +14,7 @@ from babylogue.transcripts.talkbank.settings import TalkBankSettings
 def main(job):
     folder = Path(job.params.folder)
     archives = download(TalkBankSettings(**job.params.settings), folder)
-    Path(job.output[0]).write_text(json.dumps(manifest(archives, folder), indent=2) + "\n")
+    Path(job.output[0]).write_text(json.dumps(manifest(archives, folder), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def main(job):
     )
     for part, own in counts.items():
         logger.info("%s: %d triplets, %d words", part, own["triplets"], own["words"])
-    Path(job.output.counts).write_text(json.dumps(counts, indent=2) + "\n")
+    Path(job.output.counts).write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

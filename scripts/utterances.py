@@ -15,7 +15,7 @@ from babylogue.transcripts.sources import find_archives
 def archives(job, root: Path) -> list[Path]:
     """The zips and .cha files to read: those of the manifest, or all below the folder."""
     if manifest := job.input.get("manifest"):
-        return [root / entry["archive"] for entry in json.loads(Path(manifest).read_text())]
+        return [root / entry["archive"] for entry in json.loads(Path(manifest).read_text(encoding="utf-8"))]
     return find_archives(root)
 
 
@@ -28,7 +28,7 @@ def main(job):
     else:
         files = archives(job, root)
         counts = read_corpus(files, root, *outputs, max_rejected_share=share, processes=job.threads)
-    Path(job.output.counts).write_text(json.dumps(counts, indent=2) + "\n")
+    Path(job.output.counts).write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The fingerprint changes with behaviour, wherever it is reached from, and with nothing else."""
 
 import importlib
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +49,9 @@ def measure(package, *modules):
         ("pack/leaf.py", "return 1", "return 1  # one", False),
         ("pack/leaf.py", "Says.", "Tells.", False),
         ("pack/leaf.py", "\n\n\ndef", "\n\ndef", False),
+        ("pack/leaf.py", "    return 1", "    pass\n    return 1", False),
+        ("pack/leaf.py", "return 1", "return [1]", True),
+        ("pack/leaf.py", "return 1", "return True", True),
         ("pack/other.py", "X = 1", "X = 2", False),
     ],
 )
@@ -62,3 +67,42 @@ def test_named_modules_count_too(package):
     assert before != measure(package)
     (package / "pack/other.py").write_text("X = 3\n")
     assert measure(package, "pack.other") != before
+
+
+# Syntax that versions of Python parse or write down in different ways.
+DELICATE = r'''
+"""What a module says."""
+def f(x=1, w=4):
+    """What a function says."""
+    print(f'{x!r:>{w}}' "it's", f"{x:}", f"a{x = }", f"{x['key']!s}", f'{x:{w}{w}}', u"u", rb"\d", "\N{EN DASH}")
+    return -1, 1e999, 1_000, None, ..., ["", *x], {**w}
+class Empty:
+    """Nothing else."""
+'''
+DIGEST = "bad5eee12646c382"  # of a script that imports it
+
+
+def pythons() -> dict[str, str]:
+    """Version -> an interpreter, for every Python from 3.11 on that is installed here."""
+    files = [sys.executable, *(shutil.which(f"python3.{minor}") for minor in range(11, 20))]
+    for versions in (".pyenv/versions/*/bin/python3", ".local/share/uv/python/*/bin/python3"):
+        files += sorted(map(str, Path.home().glob(versions)))
+    found = {}
+    for file in filter(None, files):
+        asked = [file, "-c", "import sys; print(*sys.version_info[:2])"]
+        version = subprocess.run(asked, capture_output=True, text=True).stdout.split()
+        if version and tuple(map(int, version)) >= (3, 11):
+            found.setdefault(".".join(version), file)
+    return found
+
+
+def test_every_python_has_the_same_fingerprint(package):
+    (package / "pack/leaf.py").write_text(DELICATE)
+    code = "import sys; from pack.fingerprint import fingerprint; print(fingerprint(sys.argv[1]))"
+    digests = {
+        version: subprocess.run(
+            [file, "-c", code, package / "script.py"], cwd=package, capture_output=True, text=True
+        ).stdout.strip()
+        for version, file in pythons().items()
+    }
+    assert digests == dict.fromkeys(digests, DIGEST) and digests

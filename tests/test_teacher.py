@@ -94,11 +94,18 @@ def test_fetch_refuses_entries_that_point_outside(tmp_path, local_index):
     assert not list(tmp_path.rglob("evil.txt"))
 
 
-def test_fetch_by_path_links_to_the_folder(tmp_path):
-    (tmp_path / "mine").mkdir()
+def test_fetch_by_path_copies_the_folder(tmp_path):
+    (tmp_path / "mine/1_Pooling").mkdir(parents=True)
     (tmp_path / "mine" / "config.json").write_text("{}")
+    (tmp_path / "mine/1_Pooling/config.json").write_text("[]")
+    (tmp_path / "mine/weights").symlink_to(tmp_path / "mine/config.json")  # as in the Hub's cache
+    (tmp_path / "mine/again").symlink_to(tmp_path / "mine")
     fetch(PublishedModel(path=str(tmp_path / "mine")), tmp_path / "model")
-    assert (tmp_path / "model" / "config.json").resolve() == tmp_path / "mine" / "config.json"
+    (tmp_path / "mine" / "config.json").write_text("[1]")
+    assert (tmp_path / "model" / "config.json").read_text() == "{}"
+    assert (tmp_path / "model" / "weights").read_text() == "{}"
+    assert (tmp_path / "model/1_Pooling/config.json").read_text() == "[]"
+    assert not (tmp_path / "model/again").exists()
     assert not (tmp_path / "mine" / "source.json").exists()
     with pytest.raises(UserError, match="neither a model folder"):
         fetch(PublishedModel(path=str(tmp_path / "nowhere")), tmp_path / "model")

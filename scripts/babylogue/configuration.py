@@ -7,7 +7,7 @@ import json
 from itertools import product
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .errors import UserError
 from .hub import HubSettings
@@ -23,7 +23,7 @@ from .preferences.settings import (
 from .preferences.tuning_settings import TuningSettings
 from .reinforcement.rewards.registry import REWARDS, needs
 from .report.settings import ReportSettings
-from .settings import Settings
+from .settings import LocalPath, Settings
 from .suites.registry import COMBINATIONS, DIALOGUE
 from .suites.registry import NAMES as SUITES
 from .suites.settings import SuiteSettings
@@ -58,7 +58,7 @@ class Grid(Settings):
 class Configuration(Settings):
     """Everything that config.yaml and the presets over it say."""
 
-    results: str = "results"
+    results: LocalPath = "results"
     """Folder that everything is written to."""
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
     """Every model is trained once with each."""
@@ -90,6 +90,13 @@ class Configuration(Settings):
     """What the report shows beside the scores."""
     hub: HubSettings = HubSettings()
     """Where models are published, when that is asked for."""
+
+    @field_validator("results")
+    @classmethod
+    def _is_a_folder_of_its_own(cls, results: str) -> str:
+        if results in (".", "/"):
+            raise ValueError(f"{results!r} holds other things; name a folder of its own, such as results")
+        return results
 
     @model_validator(mode="after")
     def _consistent(self):
@@ -302,19 +309,35 @@ def _merged(defaults: dict, row: dict) -> dict:
     return merged
 
 
+def _check_names(value: Any, *place: str) -> None:
+    """Raises UserError for a key of a table, however deep, that YAML reads as a boolean, number, date or null."""
+    if isinstance(value, list):
+        value = {str(index): item for index, item in enumerate(value)}
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                where = f"{'.'.join(place)}: " if place else ""
+                raise UserError(
+                    f"{where}a name that YAML reads as {name}, not as text (no, off, yes and on are booleans); "
+                    "put it in quotes"
+                )
+            _check_names(item, *place, name)
+
+
 def resolve(raw: dict[str, Any]) -> dict[str, Any]:
     """The configuration with each method's defaults under its rows, and rows set to null left out.
 
     Raises:
-        UserError: `models`, a row or a section of defaults is no table.
+        UserError: `models`, a row or a section of defaults is no table, or a name is no text.
     """
+    _check_names(raw)
     raw = {key: value for key, value in raw.items() if value is not None}
     for key in ("models", "pairs", "published", *ROWS):
         if not isinstance(raw.get(key, {}), dict):
             raise UserError(f"{key}: must be a table of names, not {raw[key]!r}")
     defaults = {method: raw.pop(method, {}) for method in ROWS}
     for table in ("models", "pairs", "published"):
-        raw[table] = {str(name): row for name, row in raw.get(table, {}).items() if row is not None}
+        raw[table] = {name: row for name, row in raw.get(table, {}).items() if row is not None}
     for name, row in raw["models"].items():
         if not isinstance(row, dict):
             raise UserError(f"models.{name}: must be a table with a method, not {row!r}")
@@ -338,7 +361,12 @@ def _describe(error: dict, raw: dict[str, Any]) -> str:
         message = "missing"
     elif error["type"] != "value_error" and "input" in error and not isinstance(error["input"], dict):
         # A check of our own says what it has to; an address may hold a password.
-        message = f"{message}, not {error['input']!r}"
+        if error["type"] == "string_type" and not isinstance(error["input"], list | None):
+            message = f"must be text, and YAML reads it as {error['input']}; put it in quotes"
+        else:
+            message = f"{message}, not {error['input']!r}"
+            if isinstance(error["input"], bool):
+                message += " (YAML reads no, off, yes and on as booleans)"
     return f"{'.'.join(place)}: {message}" if place else message
 
 

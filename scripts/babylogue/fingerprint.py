@@ -8,6 +8,7 @@ import ast
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _LIBRARY = Path(__file__).parent
 _PACKAGE = _LIBRARY.name
@@ -49,18 +50,30 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
     """A file's digest and the library files that it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     imported = tuple(file for name in _imported_names(tree, path) for file in _module_files(name))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            # A text on its own is a docstring or describes the field above it; neither does anything.
-            node.body = [line for line in body if not _is_text(line)] or [ast.Pass()]
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), imported
+    return hashlib.sha256(ascii(_plain(tree)).encode()).hexdigest(), imported
 
 
-def _is_text(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    )
+def _plain(value: Any) -> Any:
+    """A syntax tree as nested tuples of names and constants, the same under every version of Python.
+
+    `ast.unparse` and `ast.dump` differ between versions: in the quotes of f-strings, in empty fields, and in empty
+    strings inside f-strings.
+    """
+    if isinstance(value, list):
+        return tuple(_plain(item) for item in value if not _does_nothing(item))
+    if not isinstance(value, ast.AST):
+        return value
+    if isinstance(value, ast.JoinedStr):
+        value = ast.JoinedStr([part for part in value.values if getattr(part, "value", None) != ""])
+    fields = [(name, _plain(field)) for name, field in ast.iter_fields(value)]
+    return type(value).__name__, *(field for field in fields if field[1] not in (None, ()))
+
+
+def _does_nothing(item: Any) -> bool:
+    """Whether a statement is `pass` or a string on its own: a docstring, or the description of a field."""
+    if isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant):
+        return isinstance(item.value.value, str)
+    return isinstance(item, ast.Pass)
 
 
 def _imported_names(tree: ast.AST, path: Path) -> list[list[str]]:

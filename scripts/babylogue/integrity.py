@@ -21,7 +21,7 @@ def sha256_of(path: Path) -> str:
 def write_checksums(folder: Path) -> None:
     """Put the sha256 of a model folder's weights beside them: no library would notice a bit that flips there."""
     sums = {file.name: sha256_of(file) for file in sorted(folder.glob("*.safetensors"))}
-    (folder / CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n")
+    (folder / CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
 
 
 def check_weights(folder: Path) -> None:
@@ -29,7 +29,7 @@ def check_weights(folder: Path) -> None:
     if not (folder / CHECKSUMS).exists():
         return
     try:
-        sums = dict(json.loads((folder / CHECKSUMS).read_text()))
+        sums = dict(json.loads((folder / CHECKSUMS).read_text(encoding="utf-8")))
     except ValueError:
         raise UserError(f"{folder}: its {CHECKSUMS} is damaged; {MEND}") from None
     for name, wanted in sums.items():

@@ -23,7 +23,7 @@ def job_log(path: str, job: str, inputs: Iterable[str] = ()):
     line and exit status 1, as does what the machine did to the job, damage of one of its `inputs` among it.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text("")
+    Path(path).write_text("", encoding="utf-8")
     handlers = _log_to(path, f"%(asctime)s {job}: %(message)s")
     try:
         yield

@@ -1,5 +1,6 @@
 """What a result was made with: versions, commit, and settings.yaml beside a model's checkpoints."""
 
+import os
 import platform
 import subprocess
 from importlib import metadata
@@ -17,11 +18,16 @@ PACKAGES = (
 
 
 def commit() -> str | None:
-    """The commit of the code, with `-dirty` where files differ from it; None outside a checkout or without git."""
+    """The commit of the code, with `-dirty` where files differ from it; None outside a checkout or without git.
+
+    Another repository that the project lies in is not asked: its commit would say nothing of the code.
+    """
+    project = Path(__file__).resolve().parents[2]
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=Path(__file__).parent,
+            cwd=project,
+            env=os.environ | {"GIT_CEILING_DIRECTORIES": str(project.parent)},  # git looks no further up
             capture_output=True,
             text=True,
             check=False,
@@ -48,4 +54,4 @@ def write_settings(path: str, *, run: str, seed: int, method: str, settings: Set
         "python": platform.python_version(),
         "packages": versions(),
     }
-    Path(path).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    Path(path).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -17,6 +17,7 @@ _SAID = {
 }
 _PARAMS = re.compile(r"before: (?P<before>.*) now: (?P<now>.*)")
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+_STATE = re.compile(r"\d+ files [0-9a-f]{16}")
 _PLAIN = re.compile(r"[\w.+-]{1,40}")
 
 
@@ -74,11 +75,14 @@ def _params(reason: str) -> str:
     before, now = (_literals(told[side]) for side in ("before", "now")) if told else ([], [])
     # The fingerprint of a rule's code is one of its params.
     code = any(isinstance(value, str) and _FINGERPRINT.fullmatch(value) for value in now)
+    # And so is the state of files that the workflow does not make.
+    files = any(isinstance(value, str) and _STATE.fullmatch(value) for value in now)
     old, new = (dict(pair for value in side for pair in _leaves(value)) for side in (before, now))
     keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
     changes = [f"{key} {_shown(old.get(key))} -> {_shown(new.get(key))}" for key in keys]
-    settings = f"settings changed: {some(changes)}" if changes else "" if code else "settings changed"
-    return "; ".join(filter(None, ("code changed" if code else "", settings)))
+    settings = f"settings changed: {some(changes)}" if changes else "" if code or files else "settings changed"
+    said = ("code changed" if code else "", "its files changed" if files else "", settings)
+    return "; ".join(filter(None, said))
 
 
 def _literals(text: str) -> list[Any]:

@@ -46,7 +46,7 @@ class TrainingState:
         wanted = _flat(json.loads(json.dumps(made_with)))
         known = self.folder / "made_with.json"
         if known.exists():
-            made = _flat(json.loads(known.read_text()))
+            made = _flat(json.loads(known.read_text(encoding="utf-8")))
             others = [name for name in sorted(made | wanted) if made.get(name) != wanted.get(name)]
             if others and self._steps():
                 raise UserError(
@@ -114,7 +114,7 @@ class TrainingState:
         for step in reversed(self._steps()):
             file = self._file(step)
             with suppress(FileNotFoundError):
-                if _sum_of(file).read_text() == _digest(file):
+                if _sum_of(file).read_text(encoding="utf-8") == _digest(file):
                     return file
             logger.warning("%s is damaged; going back to what is before it", file)
         return None
@@ -180,7 +180,7 @@ class _Hashed:
 
 def _write_at_once(file: Path, text: str) -> None:
     partial = file.with_name(f"{file.name}.partial")
-    partial.write_text(text)
+    partial.write_text(text, encoding="utf-8")
     partial.rename(file)
 
 

@@ -29,4 +29,4 @@ class Filters:
 
     def write(self, path: str) -> None:
         """Write the counts as JSON."""
-        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n")
+        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ..settings import Settings
+from ..settings import LocalPath, Settings, UnorderedList, UnorderedTable
 
 
 class NaturalPairs(Settings):
@@ -69,7 +69,7 @@ class SyntaxPairs(Settings):
     """Which construction."""
     base: str
     """The natural set whose part of the corpus is used, and with which it can be mixed."""
-    violations: list[Literal["agreement", "order", "case"]] = Field(list(VIOLATIONS), min_length=1)
+    violations: UnorderedList[Literal["agreement", "order", "case"]] = Field(list(VIOLATIONS), min_length=1)
     """What is violated, in equal shares where there are sentences enough."""
     max_pairs: int = Field(2000, gt=0)
     """Pairs at most."""
@@ -84,7 +84,7 @@ class MixedPairs(Settings):
 
     kind: Literal["mixed"]
     """Which construction."""
-    shares: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    shares: UnorderedTable[str, Annotated[float, Field(ge=0)]]
     """Pair set -> share; they add up to 1. A set with share 0 bounds the size alone."""
     seed: int = 0
     """Seed of the drawing."""
@@ -101,7 +101,7 @@ class GivenPairs(Settings):
 
     kind: Literal["given"]
     """Which construction."""
-    path: str | None = None
+    path: LocalPath | None = None
     """A JSON list, JSON lines, CSV or parquet file on this machine."""
     hub: str | None = None
     """Dataset on the Hugging Face Hub, `owner/name`."""

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from ..settings import Settings
+from ..settings import Settings, sorted_by_key
 from .schedules import Schedule, Scheduled, all_values, value_at
 
+_Weights = Annotated[dict[str, Scheduled], Field(min_length=1), AfterValidator(sorted_by_key)]
 RewardSetting = Annotated[
-    Annotated[str, Tag("<name>")] | Annotated[dict[str, Scheduled], Field(min_length=1), Tag("<weights>")],
+    Annotated[str, Tag("<name>")] | Annotated[_Weights, Tag("<weights>")],
     Discriminator(lambda value: "<weights>" if isinstance(value, dict) else "<name>"),
 ]
 """A reward's name, or weights by name, a weighted sum."""

@@ -29,7 +29,7 @@ MENDED = set(FOLLOWS.values())
 @cache
 def published_scores() -> pd.DataFrame:
     """The paper's scores: suite, group, metric, model, value."""
-    with (files(__package__) / "published_scores.csv").open() as file:
+    with (files(__package__) / "published_scores.csv").open(encoding="utf-8") as file:
         return pd.read_csv(file)
 
 

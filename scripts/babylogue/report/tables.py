@@ -40,7 +40,7 @@ def scores_table(files: Iterable[str]) -> pd.DataFrame:
     """The rows of all score files, in the order of the files."""
     rows = []
     for file in files:
-        score = json.loads(Path(file).read_text())
+        score = json.loads(Path(file).read_text(encoding="utf-8"))
         head = {name: score[name] for name in ("run", "seed", "checkpoint", "suite")}
         rows.extend({**head, **row} for row in score["rows"])
     return pd.DataFrame(rows, columns=COLUMNS)

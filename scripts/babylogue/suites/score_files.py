@@ -17,7 +17,9 @@ def head_of(wildcards) -> dict:
 def write_score(output, head: dict, item_scores: pd.DataFrame, rows: list[dict]) -> None:
     """Write items to `output.item_scores`, `rows` under `head` (see head_of) with versions to `output.rows`."""
     item_scores.to_parquet(output.item_scores)
-    Path(output.rows).write_text(json.dumps({**head, "rows": rows, "packages": versions()}, indent=1) + "\n")
+    Path(output.rows).write_text(
+        json.dumps({**head, "rows": rows, "packages": versions()}, indent=1) + "\n", encoding="utf-8"
+    )
     for row in rows:
         if row["group"] == "all" and row["value"] is not None:
             logger.info("%s %.2f (n = %d)", row["metric"], row["value"], row["n"])

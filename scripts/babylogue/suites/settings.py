@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from ..network.settings import NetworkSettings
-from ..settings import Settings
+from ..settings import LocalPath, Settings, UnorderedTable
 from .releases import Address, PublicUrl
 
 
@@ -19,11 +19,11 @@ class LexicalDecisionSettings(Settings):
 class SuiteSettings(Settings):
     """Evaluation."""
 
-    mirror: str | None = None
+    mirror: LocalPath | None = None
     """Folder with the benchmarks as their homes lay them out (evaluation_data, zorro); null: none."""
     download: bool = True
     """Whether the releases of suites that the mirror lacks are downloaded; nothing is where no suite needs it."""
-    urls: dict[Address, PublicUrl] = {}
+    urls: UnorderedTable[Address, PublicUrl] = {}
     """Addresses in place of the homes' own, as of a mirror on the web: babylm_2025, zorro, ewok_vocabulary."""
     network: NetworkSettings = NetworkSettings()
     """How patiently the homes are asked."""

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from ..errors import UserError
+from ..inputs import files_at
 from ..logs import ProgressBar, logger
 from ..network import bounded_hub
 from ..network.archive import BadArchive, safe_members
@@ -191,13 +192,16 @@ def _from_hub(source: PublishedModel, scratch: Path, staging: Path) -> dict:
 
 
 def _from_path(source: PublishedModel, scratch: Path, staging: Path) -> dict:
-    path = Path(source.path).expanduser().resolve()
+    path = Path(source.path).resolve()
     if path.is_file():
         _convert_gguf(path, staging)
     elif (path / "config.json").is_file() or (path / "modules.json").is_file():
-        for entry in path.iterdir():
-            if entry.name != "source.json":
-                (staging / entry.name).symlink_to(entry)
+        # Copies, not links: what is trained and scored with a model stays with that model when its folder changes.
+        for file in files_at(path):
+            copy = staging / file.relative_to(path)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+        (staging / "source.json").unlink(missing_ok=True)
     else:
         raise UserError(f"{source.path} is neither a model folder (with config.json) nor a .gguf file")
     return {"path": str(path)}

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ..network.settings import NetworkSettings, PlainUrl
-from ..settings import Settings
+from ..settings import LocalPath, Settings
 
 
 class RemoteModel(NetworkSettings):
@@ -28,7 +28,7 @@ class PublishedModel(Settings):
     """Repository on the Hugging Face Hub, `owner/name`."""
     revision: str = "main"
     """Branch, tag or commit of the Hub repository."""
-    path: str | None = None
+    path: LocalPath | None = None
     """Model folder or .gguf file on this machine."""
     wheel: str | None = None
     """Package on the package index that carries the model, `name==version`."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ..settings import Settings
+from ..settings import LocalPath, Settings, UnorderedList, UnorderedTable
 from .childes_db.settings import ChildesDbSettings
 from .talkbank.settings import TalkBankSettings
 from .toy.settings import ToySettings
@@ -18,7 +18,7 @@ class TranscriptSettings(Settings):
     source: Literal["toy", "local", "talkbank", "childes_db"] = "toy"
     """toy: generated talk. local: .cha files and zips of them below `path`. talkbank: zips of CHILDES, downloaded
     with your login. childes_db: its tables on Redivis, by version."""
-    path: str | None = None
+    path: LocalPath | None = None
     """Folder of the local source."""
     talkbank: TalkBankSettings | None = None
     """What the source talkbank downloads."""
@@ -43,7 +43,7 @@ class TranscriptSettings(Settings):
 class AdultDialogueSettings(Settings):
     """Transcripts of adults who talk to each other, which pre-training can mix in."""
 
-    path: str | None = None
+    path: LocalPath | None = None
     """Folder of .cha files and of zips of them; null: none."""
 
 
@@ -52,7 +52,7 @@ class SplitSettings(Settings):
 
     by: Literal["child", "triplet"] = "child"
     """child: no child is in two parts. triplet: as in the paper, with its leakage (Padovani et al. 2025)."""
-    shares: dict[Literal["pretrain", "tune", "validation", "test"], float] = {
+    shares: UnorderedTable[Literal["pretrain", "tune", "validation", "test"], float] = {
         "pretrain": 0.6,
         "tune": 0.22,
         "validation": 0.04,
@@ -84,7 +84,7 @@ class TripletSettings(Settings):
     """Fewest lexical words in a triplet."""
     min_speakers: int = Field(2, ge=1, le=3)
     """Fewest different speakers in a triplet."""
-    exclude_roles: list[str] = ["Non_Human", "Environment", "Media", "Toy"]
+    exclude_roles: UnorderedList[str] = ["Environment", "Media", "Non_Human", "Toy"]
     """Roles whose utterances are left out."""
     pretrain_words: int | None = Field(None, gt=0)
     """Budget of the pretrain part in lexical words, overlaps of sliding triplets counted; null: all of it."""

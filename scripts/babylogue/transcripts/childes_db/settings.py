@@ -3,6 +3,7 @@
 from pydantic import Field, PositiveFloat
 
 from ...network.settings import NetworkSettings, SafeUrl
+from ...settings import UnorderedList
 
 
 class ChildesDbSettings(NetworkSettings):
@@ -11,9 +12,9 @@ class ChildesDbSettings(NetworkSettings):
     version: str = Field(pattern=r"^\d+\.\d+$")
     """Version of the dataset, in quotes: "1.4" is childes-db 2026.1, "1.3" is 2021.1. There is no "latest", so
     that a run can be repeated."""
-    collections: list[str] = Field(min_length=1)
+    collections: UnorderedList[str] = Field(min_length=1)
     """Collections by name, such as [Eng-NA, Eng-UK]; PhonBank's collection of that name is in it too."""
-    corpora: list[str] | None = Field(None, min_length=1)
+    corpora: UnorderedList[str] | None = Field(None, min_length=1)
     """Corpora of these collections by name; null: all."""
     dataset: str = Field("datapages.childes_db:b6q6", pattern=r"^\w+\.\w+(:\w+)?$")
     """Redivis' reference of the dataset, without version."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, NonNegativeFloat
 
 from ...network.settings import NetworkSettings, SafeUrl
+from ...settings import UnorderedList
 
 _NAME = r"^\w[\w-]*$"
 Name = Annotated[str, Field(pattern=_NAME)]
@@ -26,7 +27,7 @@ def _collection_or_corpus(text: str) -> str:
 class TalkBankSettings(NetworkSettings):
     """Which corpora of CHILDES are downloaded, and how patiently."""
 
-    corpora: list[Annotated[str, AfterValidator(_collection_or_corpus)]] = Field(min_length=1)
+    corpora: UnorderedList[Annotated[str, AfterValidator(_collection_or_corpus)]] = Field(min_length=1)
     """Corpora (`Eng-NA/Brown`) and whole collections (`Eng-NA`), as TalkBank names them."""
     pause_s: NonNegativeFloat = 2.0
     """Seconds between one archive and the next, out of politeness."""
