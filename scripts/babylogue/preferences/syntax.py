@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..dialogue import CHILD, count_words, write_turn
-from ..transcripts.exchanges import CHILD_ROLES
+from ..transcripts.exchanges import NO_CAREGIVER_ROLES
 from .filters import Filters
 from .settings import VIOLATIONS, SyntaxPairs
 
@@ -104,7 +104,7 @@ def adult_sentences(triplets: pd.DataFrame, min_words: int) -> pd.DataFrame:
     tables = []
     for place in (1, 2):
         speaker, turn = triplets["speakers"].str[place], triplets["turns"].str[place]
-        adult = (speaker != CHILD) & ~triplets["roles"].str[place].isin(CHILD_ROLES)
+        adult = (speaker != CHILD) & ~triplets["roles"].str[place].isin(NO_CAREGIVER_ROLES)
         before = zip(triplets["speakers"].str[place - 1], triplets["turns"].str[place - 1], strict=True)
         table = triplets[["transcript", "corpus", "child", "age_months"]].assign(
             prompt=[write_turn(*pair) for pair in before], speaker=speaker, turn=turn
