@@ -61,7 +61,7 @@ HEAD = "prompt,chosen,rejected"
     ("name", "content", "problem"),
     [
         ("a.jsonl", json.dumps(PAIRS[0]).replace("who", r"who \ud83d"), r"line 1: \\ud83d is half a character"),
-        ("a.json", json.dumps(PAIRS, indent=1).replace("*CHI: a 2", r"*CHI: \udE00"), r"line 15: \\ude00 is half"),
+        ("a.json", json.dumps(PAIRS, indent=1).replace("*CHI: a 2", r"*CHI: \udE00"), r"line 16: \\ude00 is half"),
         (
             "a.jsonl",
             '{"prompt": "*MOT: a", "prompt": "*MOT: b"}',

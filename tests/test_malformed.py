@@ -149,6 +149,7 @@ def test_a_byte_order_mark_is_no_text(name, tmp_path):
         (lambda content: content.replace(b"juice", b"ju\xefce"), r"line \d+: it is not UTF-8"),
         (lambda content: content.replace(b"juice", b"ju\0ce"), r"line \d+: a NUL character"),
     ],
+    ids=["UTF-16", "latin-1", "NUL"],
 )
 def test_what_is_no_text(name, change, problem, tmp_path):
     path = spoil(name, tmp_path, change)
@@ -172,6 +173,7 @@ def test_half_a_character(name, tmp_path):
         (lambda head, rest: f'{head}\n{rest}"a\n', "not a CSV table: "),
         (lambda head, rest: "", "not a CSV table: No columns"),
     ],
+    ids=["repeated column", "open quotes", "empty"],
 )
 def test_a_table_that_is_none(name, change, problem, tmp_path):
     path = spoil(name, tmp_path, lambda content: change(*content.decode().split("\n", 1)).encode())
