@@ -1,9 +1,11 @@
 """Reading CHAT: one small case for each convention of the CHAT manual that the cleaning is about."""
 
+import numpy as np
 import pylangacq
 import pytest
 
 from babylogue.transcripts.chat import Unreadable, read_chat
+from babylogue.transcripts.exchanges import exchange_keys
 from babylogue.transcripts.tiers import clean_terminator, clean_word
 
 HEADER = """@UTF8
@@ -57,7 +59,14 @@ def texts(tier: str) -> list[str]:
         ("alternative transcription", "two [=? too] boats .", ["two boats ."]),
         ("best guess", "two <little boats> [?] .", ["two little boats ."]),
         ("error mark", "he goed [*] home [* m:+ed] .", ["he goed home ."]),
-        ("exclusion", "well [e] come .", ["well come ."]),
+        ("exclusion", "well [e] come .", ["come ."]),
+        ("exclusion of a group", "<that is bad> [e] good .", ["good ."]),
+        ("exclusion of a group with a retracing in it", "<<that> [/] that is> [e] good .", ["good ."]),
+        ("exclusion of a group with a pause in it", "look <that is (.) bad> [e] .", ["look ."]),
+        ("exclusion with other codes", "<that is bad> [?] [e] [= a quote] good .", ["good ."]),
+        ("exclusion and nothing else", "<that is bad> [e] .", []),
+        ("comment that quotes an exclusion", "that [= see [e] there] one .", ["that one ."]),
+        ("comment that quotes a retracing", "that [% or [//] this] one .", ["that one ."]),
         ("freecode", "[^ new game] come here .", ["come here ."]),
         ("precode of a language", "[- spa] ven aquí .", ["ven aquí ."]),
         ("postcode", "look here . [+ IMP]", ["look here ."]),
@@ -67,6 +76,7 @@ def texts(tier: str) -> list[str]:
         ("action", "0 .", []),
         ("action with a code", "0 [=! cries] .", []),
         ("omitted word", "where 0is it ?", ["where it ?"]),
+        ("omitted words, old forms", "where 0*is 00aux it ?", ["where it ?"]),
         # Intended words
         ("shortening", "(be)cause it's wet .", ["because it's wet ."]),
         ("shortening inside and at the end", "I do(n't) an(d) run(ning) .", ["I don't and running ."]),
@@ -76,6 +86,7 @@ def texts(tier: str) -> list[str]:
         ("replacement of a group", "<a nother> [: another] one .", ["another one ."]),
         ("replacement with a shortening", "cuz [: (be)cause] yes .", ["because yes ."]),
         ("replacement and error mark", "he goed [: went] [* m:=ed] home .", ["he went home ."]),
+        ("replacement without a space", "he goed [:went] home[::house] .", ["he went house ."]),
         ("replacement of an unintelligible word", "a yyy [: ball] .", ["a ball ."]),
         # Retracings
         ("repetition", "the the [/] boat .", ["the boat ."]),
@@ -150,6 +161,14 @@ def texts(tier: str) -> list[str]:
         ("period", "look here .", ["look here ."]),
         ("question", "look here ?", ["look here ?"]),
         ("exclamation", "look here !", ["look here !"]),
+        ("full-width question mark", "look here ？", ["look here ?"]),  # noqa: RUF001
+        ("full-width question mark, joined", "係 唔 係？", ["係 唔 係 ?"]),  # noqa: RUF001
+        ("full-width exclamation mark", "look here ！", ["look here !"]),  # noqa: RUF001
+        ("full-width and ideographic stops", "好．好。", ["好 好 ."]),  # noqa: RUF001
+        ("full-width mark of an interruption", "look +//？", ["look ?"]),  # noqa: RUF001
+        ("full-width commas", "好，好、來 ？", ["好 , 好 , 來 ?"]),  # noqa: RUF001
+        ("Arabic question mark and comma", "نعم، لا؟", ["نعم , لا ?"]),
+        ("intonation, old forms", "look here -?", ["look here ?"]),
         ("joined period", "look here.", ["look here ."]),
         ("joined exclamation mark", "look here!", ["look here !"]),
         ("joined to a letter", "is it C?", ["is it C ?"]),
@@ -171,12 +190,20 @@ def texts(tier: str) -> list[str]:
         ("lazy overlap", "+< come here .", ["come here ."]),
         ("self-completion", "+, come here .", ["come here ."]),
         ("other-completion", "++ come here .", ["come here ."]),
+        ("joined quotation mark", '+"come here .', ["come here ."]),
+        ("joined self-completion", "+,come .", ["come ."]),
+        ("joined to a retraced word", '+"come [/] come here !', ["come here !"]),
         ("two linkers", '+< +" come here .', ["come here ."]),
         # Pauses split
         ("short pause", "well (.) come here .", ["well .", "come here ."]),
         ("longer pauses", "so (..) where (...) is it ?", ["so .", "where .", "is it ?"]),
         ("timed pauses", "so (1.5) where (3.) is (0.) it ?", ["so .", "where .", "is .", "it ?"]),
         ("pause in minutes", "so (1:05.2) where is it ?", ["so .", "where is it ?"]),
+        (
+            "pauses, old forms",
+            "so # where ## is #1_5 it #long now ?",
+            ["so .", "where .", "is .", "it .", "now ?"],
+        ),
         ("pause joined to a word", "so (.)ahh .", ["so .", "ahh ."]),
         ("pause at the beginning", "(.) where is it ?", ["where is it ?"]),
         ("pause at the end leaves the question mark", "is it (.) ?", ["is it ?"]),
@@ -206,6 +233,27 @@ def test_convention(convention, tier, expected):
 def test_continuation_lines():
     assert texts("come here\n\tand look\n\t(.) at that .") == ["come here and look .", "at that ."]
     assert texts("<come here\n\tand> [/] look [= at\n\tthat] .") == ["look ."]
+
+
+@pytest.mark.parametrize("space", [" ", "   ", "\t", " \t"])
+def test_a_main_tier_with_space_before_it_is_lost_and_not_a_part_of_the_turn_before(space):
+    transcript = read("*NIN:\tmine .", f"{space}*MOT:\tno", "\tit is mine .", "*NIN:\tyes .")
+    assert transcript.utterances["text"].to_pylist() == ["mine .", "yes ."]
+    assert (transcript.lines, transcript.kept, transcript.lost) == (3, 2, 1)
+
+
+@pytest.mark.parametrize("line", ["%act:\tpoints", "@Comment:\ta door slams"])
+def test_other_tiers_with_space_before_them_are_no_talk(line):
+    transcript = read("*NIN:\tmine .", f" {line}", "*MOT:\tno .")
+    assert transcript.utterances["text"].to_pylist() == ["mine .", "no ."]
+    assert (transcript.lines, transcript.lost) == (2, 0)
+
+
+def test_a_speaker_that_no_header_names_is_no_caregiver():
+    transcript = read("*Nin:\tmine .", "*NIN:\tyes .", "*MOT:\tno .", "*NIN:\tmine .")
+    assert said_by(transcript)[0] == ("Nin", "Unidentified")
+    keys = exchange_keys(transcript.utterances, np.zeros(4, dtype=int))
+    assert (keys > 0).tolist() == [False, False, True, False]
 
 
 def test_dependent_tiers_are_no_talk():
@@ -308,6 +356,10 @@ def test_speaker_codes_fit_their_tag():
         ("10;0.28", 120.93),
         ("2;00. - 3;00.", 30),
         ("", None),
+        ("0;", None),
+        ("0;00.00", None),
+        ("0;00. - 1;00.", 6),
+        ("0;00.03", 0.1),
         ("two", None),
         ("2;14.", None),
         ("2;06.44", None),

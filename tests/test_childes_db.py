@@ -370,6 +370,12 @@ def write(tmp_path, **columns):
     return tmp_path / "rows.parquet"
 
 
+def test_an_age_of_no_days_is_none(tmp_path):
+    file = write(tmp_path, transcript_id=[1, 2], filename=["a.xml", "b.xml"], target_child_age=[0.0, 900.0])
+    transcripts = read(file, tmp_path / "out")[2]
+    assert transcripts["age_months"].isna().tolist() == [True, False]
+
+
 def test_a_transcript_without_a_clear_order_is_rejected(tmp_path):
     file = write(
         tmp_path,

@@ -1,5 +1,8 @@
 """From a folder of transcripts to split triplets."""
 
+import errno
+import os
+import re
 import shutil
 import zipfile
 
@@ -13,7 +16,7 @@ from babylogue.transcripts import triplets
 from babylogue.transcripts.children import child_key, join_unnamed
 from babylogue.transcripts.copies import find_copies
 from babylogue.transcripts.corpus import read_corpus
-from babylogue.transcripts.exchanges import CHILD_ROLES
+from babylogue.transcripts.exchanges import NO_CAREGIVER_ROLES
 from babylogue.transcripts.settings import PARTS, SplitSettings, TripletSettings
 from babylogue.transcripts.sources import find_archives
 from babylogue.transcripts.splits import split_by_child
@@ -135,6 +138,123 @@ def test_a_zip_beside_its_unpacked_folder_counts_once(folder, utterances, tmp_pa
     assert set(rejected["reason"]) == {"twice in the source"}
 
 
+def transcript(word: str) -> str:
+    headers = "@UTF8\n@Begin\n@Participants:\tCHI Target_Child, MOT Mother\n"
+    return f"{headers}*MOT:\twhere is the {word} ?\n*CHI:\ta {word} .\n@End\n"
+
+
+def put(folder, *names: str) -> None:
+    """Transcripts of these names, each with words of its own."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(transcript(re.sub(r"[^a-z]", "", name.lower())))
+
+
+def pack(file, *names: str) -> None:
+    """A zip of transcripts of these names."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            content = b"\0\5\26\7" if "._" in name else transcript(f"{file.parent.name} {name[0]}").encode()
+            archive.writestr(name, content)
+
+
+def transcripts_of(source, tmp_path) -> dict[str, str]:
+    """Transcript -> corpus of what is read from a folder; nothing may be rejected."""
+    _, table, rejected = read(source, tmp_path)
+    assert rejected.empty
+    return dict(zip(table["transcript"], table["corpus"], strict=True))
+
+
+def test_links_to_folders_are_followed_and_cycles_end(tmp_path):
+    source, shared = tmp_path / "source", tmp_path / "shared"
+    put(source, "Own/one.cha")
+    put(shared, "Pond/two.cha", "Pond/three.cha")
+    (source / "Eng-NA").symlink_to(shared)
+    (source / "Again").symlink_to("Own")
+    (shared / "Pond/cycle").symlink_to(source)
+    names = [path.relative_to(source).as_posix() for path in find_archives(source)]
+    assert names == ["Eng-NA/Pond/three.cha", "Eng-NA/Pond/two.cha", "Own/one.cha"]
+    assert transcripts_of(source, tmp_path) == {
+        "Eng-NA/Pond/two": "Eng-NA",
+        "Eng-NA/Pond/three": "Eng-NA",
+        "Own/one": "Own",
+    }
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path):
+    put(tmp_path, "Own/one.cha")
+    (tmp_path / "Eng-NA").symlink_to("/absent/Eng-NA")
+    with pytest.raises(UserError, match=r"Eng-NA: a link to /absent/Eng-NA, which is not there"):
+        find_archives(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+    put(tmp_path, "Own/one.cha", "Shut/two.cha")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("Shut"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match=r"Shut: this folder cannot be read: Permission denied"):
+        find_archives(tmp_path)
+
+
+def test_what_systems_add_is_no_transcript_whatever_the_case_of_endings(tmp_path):
+    source = tmp_path / "source"
+    put(source, "Own/one.CHA", "Own/._one.CHA", "Own/.ipynb_checkpoints/one.cha", "__MACOSX/Own/two.cha")
+    pack(source / "Pond.ZIP", "Pond/a.cha", "Pond/b.CHA", "__MACOSX/Pond/._a.cha", "Pond/._b.cha")
+    assert transcripts_of(source, tmp_path) == {"Own/one": "Own", "Pond/a": "Pond", "Pond/b": "Pond"}
+
+
+def test_corpora_of_one_name_are_apart(tmp_path):
+    source = tmp_path / "source"
+    pack(source / "Eng-NA/Pond.zip", "Pond/1.cha", "Pond/ann/2.cha")
+    pack(source / "Other/Pond.zip", "1.cha", "ann/2.cha", "ann/3.cha")
+    pack(source / "Other/Lake.zip", "Lake/1.cha")
+    assert transcripts_of(source, tmp_path) == {
+        "Eng-NA/Pond/1": "Eng-NA/Pond",
+        "Eng-NA/Pond/ann/2": "Eng-NA/Pond",
+        "Lake/1": "Lake",
+        "Other/Pond/1": "Other/Pond",
+        "Other/Pond/ann/2": "Other/Pond",
+        "Other/Pond/ann/3": "Other/Pond",
+    }
+
+
+def test_a_zip_and_a_folder_of_one_name_in_two_places_are_apart(tmp_path):
+    source = tmp_path / "source"
+    put(source, "Pond/1.cha")
+    pack(source / "Other/Pond.zip", "Pond/1.cha")
+    assert transcripts_of(source, tmp_path) == {"Pond/1": "Pond", "Other/Pond/1": "Other/Pond"}
+
+
+def test_a_nested_zip_beside_its_unpacked_folder_counts_once(tmp_path):
+    source = tmp_path / "source"
+    put(source, "Eng-NA/Pond/1.cha")
+    pack(source / "Eng-NA/Pond.zip", "Pond/1.cha")
+    pack(source / "Eng-NA/Lake.zip", "Lake/1.cha", "Lake/2.cha")
+    _, table, rejected = read(source, tmp_path)
+    assert sorted(table["transcript"].unique()) == ["Eng-NA/Pond/1", "Lake/1", "Lake/2"]
+    assert rejected[["transcript", "reason"]].to_numpy().tolist() == [["Pond/1", "twice in the source"]]
+
+
+def test_names_in_a_zip_made_on_windows_are_paths(tmp_path):
+    pack(tmp_path / "source/Pond.zip", r"Pond\ann\1.cha", r"Pond\bob\1.cha")
+    assert transcripts_of(tmp_path / "source", tmp_path) == {"Pond/ann/1": "Pond", "Pond/bob/1": "Pond"}
+
+
+@pytest.mark.parametrize("name", ["/x/1.cha", "../1.cha", r"..\1.cha", r"C:\1.cha"])
+def test_names_that_lead_out_of_their_zip_are_rejected(tmp_path, name):
+    pack(tmp_path / "source/Pond.zip", "Pond/1.cha", name)
+    _, table, rejected = read(tmp_path / "source", tmp_path)
+    assert table["transcript"].unique().tolist() == ["Pond/1"]
+    assert rejected["reason"].item().startswith("its name in the zip leads out of the zip's folder")
+
+
 @pytest.mark.parametrize(
     ("corpus", "transcript", "name", "key"),
     [
@@ -163,6 +283,13 @@ def test_a_file_named_by_its_date_is_of_the_corpus_largest_child():
     assert join_unnamed(transcripts)["child"].tolist() == ["Peters/set", "Peters/oth", "Peters/set", "Gathburn/11"]
 
 
+def test_the_letters_of_a_collection_name_no_child():
+    transcripts = pd.DataFrame(
+        {"corpus": ["Eng-NA/Pond"] * 2, "child": ["Eng-NA/Pond/ann", "Eng-NA/Pond/85"], "words": [5, 90]}
+    )
+    assert join_unnamed(transcripts)["child"].tolist() == ["Eng-NA/Pond/ann"] * 2
+
+
 def test_no_child_is_in_two_parts(split):
     assert split.groupby("child")["part"].nunique().max() == 1
     assert set(split["part"]) == set(PARTS)
@@ -174,7 +301,7 @@ def exchanges(triplets: pd.DataFrame) -> set[tuple[str, str]]:
         (turns[i].lower(), turns[i + 1].lower())
         for speakers, roles, turns in zip(triplets["speakers"], triplets["roles"], triplets["turns"], strict=True)
         for i in (0, 1)
-        if speakers[i + 1] == "CHI" and speakers[i] != "CHI" and roles[i] not in CHILD_ROLES
+        if speakers[i + 1] == "CHI" and speakers[i] != "CHI" and roles[i] not in NO_CAREGIVER_ROLES
     }
 
 

@@ -7,6 +7,8 @@ import sys
 import threading
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from babylogue.errors import UserError
@@ -42,6 +44,53 @@ def test_any_usual_format_gives_the_same_pairs(ending, tmp_path):
     assert list(pairs.columns) == ["prompt", "chosen", "rejected", "part"]
     assert pairs[["prompt", "chosen", "rejected"]].to_dict("list") == table.drop(columns="id").to_dict("list")
     assert set(pairs["part"]) == {"heldout"}
+
+
+@pytest.mark.parametrize("name", ["pairs [1].jsonl", "pairs*.jsonl", "PAIRS.JSONL", "pairs.json"])
+def test_any_name_and_a_byte_order_mark(name, tmp_path):
+    (tmp_path / name).write_text("\n".join(map(json.dumps, PAIRS)), encoding="utf-8-sig")
+    (tmp_path / "pairs.other.jsonl").write_text("{")
+    pairs = given(path=str(tmp_path / name), part="test")
+    assert pairs["prompt"].tolist() == [pair["prompt"] for pair in PAIRS]
+
+
+HEAD = "prompt,chosen,rejected"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.jsonl", json.dumps(PAIRS[0]).replace("who", r"who \ud83d"), r"line 1: \\ud83d is half a character"),
+        ("a.json", json.dumps(PAIRS, indent=1).replace("*CHI: a 2", r"*CHI: \udE00"), r"line 16: \\ude00 is half"),
+        (
+            "a.jsonl",
+            '{"prompt": "*MOT: a", "prompt": "*MOT: b"}',
+            "line 1: an object has the field 'prompt' twice",
+        ),
+        ("a.jsonl", "[]\n{}\n", "line 2: not JSON"),
+        ("a.jsonl", "3\n", "line 1: not a JSON object"),
+        ("a.json", "[3]", "entry 1: not a JSON object"),
+        ("a.csv", f"{HEAD},chosen\n*MOT: a,*CHI: b,*CHI: c,note\n", "the header names the column 'chosen' twice"),
+        ("a.csv", f"{HEAD}\n*MOT: a,*CHI: b,*CHI: c,d\n", "line 2: more cells than the header"),
+        ("a.csv", f"{HEAD}\n*MOT: a,*CHI: b,*CHI: c\n".encode("utf-16"), "it is not UTF-8 but UTF-16"),
+        ("a.csv", f"{HEAD}\n*MOT: a\0,*CHI: b,*CHI: c\n", "line 2: a NUL character"),
+        ("a.parquet", "PAR1", "cannot be read as a set of pairs: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_a_line(name, content, problem, tmp_path):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UserError, match=rf"{name}(: |, ){problem}") as caught:
+        given(path=str(tmp_path / name))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_parquet_file_with_two_columns_of_one_name(tmp_path):
+    names = ["prompt", "chosen", "rejected", "chosen"]
+    pq.write_table(
+        pa.table([["*MOT: a"], ["*CHI: b"], ["*CHI: c"], ["note"]], names=names), tmp_path / "a.parquet"
+    )
+    with pytest.raises(UserError, match=r"a\.parquet: the header names the column 'chosen' twice"):
+        given(path=str(tmp_path / "a.parquet"))
 
 
 def test_whole_prompts_are_held_out(tmp_path):
@@ -120,7 +169,7 @@ def test_a_dataset_of_the_hub(tmp_path):
             r"pairs\.json, pair 21: field 'chosen' must be",
         ),
         (json.dumps([PAIRS[0] | {"rejected": None}]), r"pairs\.json, pair 1: field 'rejected' must be a turn"),
-        ("{", r"pairs\.json: cannot be read as a set of pairs"),
+        ("{", r"pairs\.json, line 1: not JSON"),
     ],
 )
 def test_mistakes_name_file_pair_and_field(content, problem, tmp_path):

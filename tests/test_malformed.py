@@ -120,6 +120,78 @@ def test_empty_string(name, tmp_path):
         read(name, tmp_path)
 
 
+def spoil(name: str, folder: Path, change) -> Path:
+    """The suite's file with two sound items, its bytes changed."""
+    path = write(name, folder, "juice\tball" if name.startswith("wug") else "juice")
+    path.write_bytes(change(path.read_bytes()))
+    return path
+
+
+IN_TEXT = [name for name in (*LINES, *OTHERS) if name != "dialogue_words"]
+IN_JSON = [*LINES, "aoa_surprisal"]
+IN_CSV = [name for name in OTHERS if OTHERS[name][0].endswith(".csv")]
+
+
+@pytest.mark.parametrize("name", IN_TEXT)
+def test_a_byte_order_mark_is_no_text(name, tmp_path):
+    spoil(name, tmp_path / "plain", lambda content: content)
+    spoil(name, tmp_path / "marked", lambda content: b"\xef\xbb\xbf" + content)
+    plain, marked = read(name, tmp_path / "plain"), read(name, tmp_path / "marked")
+    assert "\ufeff" not in marked.to_json(force_ascii=False)
+    pd.testing.assert_frame_equal(plain, marked)
+
+
+@pytest.mark.parametrize("name", IN_TEXT)
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda content: content.decode().encode("utf-16"), "it is not UTF-8 but UTF-16"),
+        (lambda content: content.replace(b"juice", b"ju\xefce"), r"line \d+: it is not UTF-8"),
+        (lambda content: content.replace(b"juice", b"ju\0ce"), r"line \d+: a NUL character"),
+    ],
+    ids=["UTF-16", "latin-1", "NUL"],
+)
+def test_what_is_no_text(name, change, problem, tmp_path):
+    path = spoil(name, tmp_path, change)
+    with pytest.raises(UserError, match=f"^{path}(: |, ){problem}") as caught:
+        read(name, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", IN_JSON)
+def test_half_a_character(name, tmp_path):
+    path = spoil(name, tmp_path, lambda content: content.replace(b"juice", rb"ju\ud83dce"))
+    with pytest.raises(UserError, match=rf"^{path}, line \d: \\ud83d is half a character"):
+        read(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", IN_CSV)
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda head, rest: f"{head},{head.split(',')[-1]}\n{rest}", "the header names the column '.*' twice"),
+        (lambda head, rest: f'{head}\n{rest}"a\n', "not a CSV table: "),
+        (lambda head, rest: "", "not a CSV table: No columns"),
+    ],
+    ids=["repeated column", "open quotes", "empty"],
+)
+def test_a_table_that_is_none(name, change, problem, tmp_path):
+    path = spoil(name, tmp_path, lambda content: change(*content.decode().split("\n", 1)).encode())
+    with pytest.raises(UserError, match=f"^{path}: {problem}") as caught:
+        read(name, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_zorro_lines_end_at_line_feeds_alone(tmp_path):
+    path = tmp_path / "zorro/one.txt"
+    path.parent.mkdir()
+    path.write_bytes("the\u2028dog\r\na dog\r\nthe\x85ball\r\na\fball\r\n".encode())
+    assert read("zorro", tmp_path)["candidates"].tolist() == [
+        ["a dog", "the\u2028dog"],
+        ["a\fball", "the\x85ball"],
+    ]
+
+
 TOO_LONG = {name: "one_2" for name in LINES} | {
     "zorro": "one_2",
     "lexical_decision_published": "pair_2",

@@ -11,6 +11,7 @@ import pytest
 
 from babylogue.errors import UserError
 from babylogue.integrity import sha256_of
+from babylogue.network.archive import inspect
 from babylogue.network.settings import NetworkSettings
 from babylogue.suites import registry
 from babylogue.suites.ewok_release import FILE, FOLDER, REPOSITORY, SIZES, bring_ewok, filtered, words
@@ -124,6 +125,15 @@ def test_unpacking_lays_out_a_mirror(tmp_path):
             "evaluation_data/fast_eval/ewok_fast.zip": "2",
         }
     assert [path.name for path in folder.parent.iterdir()] == ["babylm_2025"]
+
+
+def test_a_zip_made_on_windows_or_macos_is_unpacked_as_any_other(tmp_path):
+    file, folder = tmp_path / "release.zip", tmp_path / "zorro"
+    names = {r"Zorro\sentences\babyberta\one.txt": "1", "Zorro/sentences/babyberta/._one.txt": "\0"}
+    file.write_bytes(pack(names))
+    assert unpack(file, RELEASES["zorro"].folders, folder) == 1
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["one.txt"]
+    assert inspect(file).members == ("Zorro/sentences/babyberta/._one.txt", "Zorro/sentences/babyberta/one.txt")
 
 
 def test_a_zip_of_something_else_leaves_what_is_there(tmp_path):

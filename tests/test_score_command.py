@@ -13,6 +13,7 @@ from minicons.scorer import IncrementalLMScorer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from babylogue.cli.main import COMMANDS, main
+from babylogue.cli.sentences import read_sentences
 from command_line import babylogue, refused
 
 SENTENCES = ["where is the ball ?", "ball the is where ?", '*CHI: look , a "dog" .', "dog"]
@@ -201,6 +202,22 @@ def test_a_sentence_that_is_too_long_is_named_by_its_line(base, tmp_path, capsys
         ("a.jsonl", '{"sentence": "look !"}\n{"sentence": 3}\n', "line 2: 'sentence' is no text"),
         ("a.jsonl", '\n["look !"]\n', "line 2: not a JSON object"),
         ("a.jsonl", "look !\n", "line 1: not JSON"),
+        ("a.jsonl", '{"sentence": "no ."}\n{"sentence": "a \\ud83d ."}\n', r"line 2: \ud83d is half a character"),
+        ("a.jsonl", '{"sentence": "a .", "of": {"\\uDE00": 1}}\n', r"line 1: \ude00 is half a character"),
+        (
+            "a.jsonl",
+            '{"good": "a .", "good": "b .", "bad": "c ."}\n',
+            "line 1: an object has the field 'good' twice",
+        ),
+        ("a.jsonl", '{"sentence": "a .", "n": ' + "9" * 5000 + "}\n", "line 1: a number is too long"),
+        ("a.jsonl", '{"sentence": "a .", "n": ' + "[" * 100_000 + "\n", "line 1: a number is too long, or values"),
+        ("a.csv", "good,bad, good\na .,b .,note\n", "the header names the column 'good' twice"),
+        ("a.csv", "sentence,sentence\na .,note\n", "the header names the column 'sentence' twice"),
+        ("a.tsv", "sentence\t\t\na .\t\t\n", "the header has several columns without a name"),
+        ("a.txt", "look !\n".encode("utf-16"), "it is not UTF-8 but UTF-16"),
+        ("a.csv", "sentence\nlook !\n".encode("utf-16-le"), "line 1: a NUL character"),
+        ("a.txt", "look !\rno .\r", "line 1: a carriage return inside of it"),
+        ("a.txt", b"look !\ncaf\xe9\n", "line 2: it is not UTF-8"),
         ("a.txt", b"caf\xe9\n", "not UTF-8"),
         ("a.txt", None, "cannot be read"),
     ],
@@ -210,6 +227,24 @@ def test_a_file_that_cannot_be_scored_is_told_in_a_line(base, tmp_path, name, co
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     message = refused("score", base, tmp_path / name)
     assert message.startswith(f"babylogue: {tmp_path / name}") and said in message
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\f", "\x1c", "\v"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", "look {} here !\r\nno .\r\n"),
+        ("a.csv", "sentence\r\nlook {} here !\r\nno .\r\n"),
+        ("a.jsonl", '{{"sentence": "look {} here !"}}\n{{"sentence": "no ."}}\n'),
+    ],
+)
+def test_lines_end_at_line_feeds_alone(tmp_path, name, content, mark):
+    if name.endswith(".jsonl") and mark < " ":
+        mark = json.dumps(mark)[1:-1]
+    (tmp_path / name).write_bytes(content.format(mark).encode("utf-8-sig"))
+    sentences = [record.columns["sentence"] for record in read_sentences(str(tmp_path / name)).records]
+    assert len(sentences) == 2
+    assert (sentences[0].split(), sentences[1]) == (["look", "here", "!"], "no .")
 
 
 def test_names_and_arguments_that_are_wrong(base, tmp_path):

@@ -101,6 +101,14 @@ def test_other_files_than_the_pinned_are_one_warning_and_a_note(tmp_path, caplog
     assert table[["files", "expected", "from"]].to_numpy().tolist() == [[1, 1, "data"], [2, 1, "data"]]
 
 
+def test_what_macos_adds_to_a_folder_is_no_file_of_a_suite(tmp_path):
+    folder = tmp_path / "mirror [1] * ?"
+    put(folder, "zorro/one.txt")
+    put(folder, "zorro/._one.txt", "zorro/.two.txt", text="\0\5\26\7")
+    assert [path.name for path in ZORRO.mirror_files(folder)] == ["one.txt"]
+    assert len(ZORRO.read({"mirror": ZORRO.mirror_files(folder)})) == 1
+
+
 def test_an_unpinned_source_is_counted_and_what_stands_in_for_it_is_not(tmp_path, caplog):
     put(tmp_path, "aoa/wordbank.csv")
     source = Source("aoa/*.json", "somewhere", count=2, release="babylm_2025", instead="aoa/*.csv")

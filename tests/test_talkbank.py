@@ -16,7 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 from babylogue.errors import UserError
-from babylogue.transcripts.sources import find_archives, list_archive
+from babylogue.transcripts.sources import find_archives, list_files
 from babylogue.transcripts.talkbank.download import download
 from babylogue.transcripts.talkbank.lock import LOCK_NAME
 from babylogue.transcripts.talkbank.settings import TalkBankSettings
@@ -103,7 +103,7 @@ def test_archives_are_brought_and_locked(server, folder):
 
 def test_what_was_downloaded_is_a_source_of_transcripts(server, folder):
     download(settings(server, BROWN), folder)
-    files = [file for archive in find_archives(folder) for file in list_archive(archive, folder)]
+    files = list_files(find_archives(folder), folder)
     assert [file.transcript for file in files] == ["Brown/one", "Brown/two"]
 
 

@@ -1,8 +1,5 @@
 """A user's own sentences or minimal pairs, from CSV, TSV, JSON lines or plain text."""
 
-import csv
-import io
-import json
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -10,12 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UserError
+from ..user_files import csv_rows, decode, json_lines, read_text, split_lines
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}  # any other suffix is text
 STDIN = "-"
 _OTHER_NAMES = {"sentence_good": "good", "sentence_bad": "bad", "UID": "group"}  # those of BLiMP
-
-_QUOTES = 'write a text with a comma or quotes in quotes, its own quotes doubled: "she said ""hi"", yes ."'
 
 
 class Record(NamedTuple):
@@ -44,7 +40,8 @@ def read_sentences(file: str, form: str | None = None) -> Sentences:
     """
     name = "standard input" if file == STDIN else file
     form = form or FORMATS.get(Path(file).suffix.lower(), "text")
-    records = list(_READERS[form](_read(file, name), name))
+    text = decode(sys.stdin.buffer.read(), name) if file == STDIN else read_text(Path(file))
+    records = list(_READERS[form](text, name))
     if not records:
         raise UserError(f"{name}: it holds no sentence")
     fields = ("good", "bad") if {"good", "bad"} & records[0].columns.keys() else ("sentence",)
@@ -53,43 +50,20 @@ def read_sentences(file: str, form: str | None = None) -> Sentences:
     return Sentences(name, fields, records)
 
 
-def _read(file: str, name: str) -> str:
-    try:
-        content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
-        return content.decode("utf-8-sig")  # spreadsheets put a mark in front
-    except OSError as error:
-        raise UserError(f"{name}: it cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{name}: it is not UTF-8; save it as that") from error
-
-
 def _separated(text: str, name: str, delimiter: str) -> Iterator[Record]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        reader.fieldnames = [column.strip() for column in reader.fieldnames or ()]
-        for row in reader:
-            if None in row:
-                raise UserError(f"{name}, line {reader.line_num}: more cells than the header; {_QUOTES}")
-            yield Record(reader.line_num, _renamed(row))
-    except csv.Error as error:
-        raise UserError(f"{name}, line {reader.line_num}: {error}; {_QUOTES}") from error
+    for number, row in csv_rows(text, name, delimiter):
+        yield Record(number, _renamed(row))
 
 
 def _json_lines(text: str, name: str) -> Iterator[Record]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{name}, line {number}: not JSON ({error.msg})") from error
+    for number, record in json_lines(text, name):
         if not isinstance(record, dict):
             raise UserError(f'{name}, line {number}: not a JSON object, such as {{"sentence": "..."}}')
         yield Record(number, _renamed(record))
 
 
 def _text_lines(text: str, name: str) -> Iterator[Record]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(split_lines(text, name), start=1):
         if line.strip():
             yield Record(number, {"sentence": line.strip()})
 

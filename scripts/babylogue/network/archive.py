@@ -1,20 +1,20 @@
 """What an archive is: whether it is sound and may be unpacked, and the figures by which it is known again."""
 
 import hashlib
-import re
 import stat
 import zipfile
 import zlib
+from copy import copy
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from ..file_names import leads_outside, posix_name
 from ..integrity import sha256_of
 
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 # Far above every corpus, benchmark and model that the project knows, far below what fills a disk.
 MAX_MEMBERS = 100_000
 MAX_BYTES = 32 << 30
-_OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:")  # how an absolute path begins, on whatever system
 
 
 class BadArchive(Exception):
@@ -34,21 +34,24 @@ class Archive:
 
 
 def safe_members(zipped: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The files of a zip that may be unpacked below a folder.
+    """The files of a zip that may be unpacked below a folder, their names with `/` between folders.
 
     zipfile itself reads no more of a member than the size that the zip states for it.
 
     Raises:
         BadArchive: there are too many or they are too large together, one is a link, or one would land outside.
     """
-    members = [member for member in zipped.infolist() if not member.is_dir()]
+    members = list(map(copy, zipped.infolist()))  # zipfile looks its own entries up by their names
+    for member in members:
+        member.filename = posix_name(member.filename)
+    members = [member for member in members if not member.is_dir()]
     if len(members) > MAX_MEMBERS:
         raise BadArchive(f"it has {len(members):,} members, and no more than {MAX_MEMBERS:,} are unpacked")
     if (size := sum(member.file_size for member in members)) > MAX_BYTES:
         raise BadArchive(f"it would unpack to {size:,} bytes, and no more than {MAX_BYTES:,} are unpacked")
     for member in members:
         name = member.filename
-        if _OUTSIDE.match(name) or ".." in PurePosixPath(name.replace("\\", "/")).parts:
+        if leads_outside(name):
             raise BadArchive(f"its member {name!r} would land outside of the folder")
         if stat.S_ISLNK(member.external_attr >> 16):
             raise BadArchive(f"its member {name!r} is a link")

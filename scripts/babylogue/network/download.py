@@ -40,7 +40,7 @@ def download_text(url: str, settings: NetworkSettings) -> str:
 
     def once() -> str:
         texts = []
-        _ask(url, {}, lambda response: texts.append(response.content.decode("utf-8")), settings)
+        _ask(url, {}, lambda response: texts.append(response.content.decode("utf-8-sig")), settings)
         return texts[0]
 
     try:

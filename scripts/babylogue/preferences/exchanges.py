@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..dialogue import CHILD, count_words, terminator
-from ..transcripts.exchanges import CHILD_ROLES
+from ..transcripts.exchanges import NO_CAREGIVER_ROLES
 
 COLUMNS = ["transcript", "corpus", "child", "age_months", "speakers", "roles", "turns"]
 """The columns of triplets that exchanges are found in."""
@@ -26,7 +26,7 @@ def find_exchanges(triplets: pa.Table) -> pd.DataFrame:
     for first in (0, 1):
         speaker, replier = (pc.list_element(triplets["speakers"], place) for place in (first, first + 1))
         role = pc.list_element(triplets["roles"], first)
-        caregiver = pc.invert(pc.or_(pc.equal(speaker, CHILD), pc.is_in(role, pa.array(CHILD_ROLES))))
+        caregiver = pc.invert(pc.or_(pc.equal(speaker, CHILD), pc.is_in(role, pa.array(NO_CAREGIVER_ROLES))))
         rows = np.flatnonzero(pc.and_(pc.equal(replier, CHILD), caregiver))
         own = triplets.take(rows)
         exchanges = own.select(COLUMNS[:4]).append_column("speaker", speaker.take(rows)).to_pandas()

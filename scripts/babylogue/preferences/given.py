@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pyarrow.parquet import read_schema
 
 from ..dialogue import TAG, count_words
 from ..errors import UserError
 from ..logs import logger
 from ..network.datasets import load_table
+from ..user_files import check_header, read_records
 from .filters import Filters
 from .heldout import heldout_part
 from .settings import GivenPairs
@@ -20,7 +22,7 @@ from .settings import GivenPairs
 COLUMNS = ("prompt", "chosen", "rejected")
 SEEN_WORDS = 4
 """Fewest lexical words of a turn that is taken to be the same one where it stands again."""
-_FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
+_FORMATS = (".json", ".jsonl", ".csv", ".parquet")
 
 
 def given_pairs(settings: GivenPairs, test: pd.DataFrame | None = None) -> tuple[pd.DataFrame, Filters]:
@@ -73,12 +75,18 @@ def _of_test(table: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
 
 
 def _load(settings: GivenPairs, name: str) -> pd.DataFrame:
-    what = "a set of pairs"
     if settings.hub:
-        return load_table(name, what, settings.hub, revision=settings.revision, split=settings.split)
+        return load_table(name, "a set of pairs", settings.hub, revision=settings.revision, split=settings.split)
     path = Path(settings.path)
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    if path.suffix not in _FORMATS:
+    if path.suffix.lower() not in _FORMATS:
         raise UserError(f"{path}: expected a file ending in {', '.join(_FORMATS)}")
-    return load_table(name, what, _FORMATS[path.suffix], data_files=str(path), split="train")
+    if path.suffix.lower() != ".parquet":
+        return pd.DataFrame.from_records(read_records(path))
+    try:
+        check_header(read_schema(path).names, name)
+        return pd.read_parquet(path).reset_index(drop=True)
+    except (OSError, ValueError) as error:  # pyarrow's own among them
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{name}: cannot be read as a set of pairs: {reason}") from error

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..dialogue import CHILD, TAG, count_words, speaker_tag, write_turn
-from ..transcripts.exchanges import CHILD_ROLES
+from ..transcripts.exchanges import NO_CAREGIVER_ROLES
 from .exchanges import find_exchanges
 from .filters import Filters
 from .settings import VIOLATIONS, SyntaxPairs
@@ -108,7 +108,7 @@ def adult_sentences(triplets: pd.DataFrame, min_words: int) -> pd.DataFrame:
     tables = []
     for place in (1, 2):
         speaker, turn = triplets["speakers"].str[place], triplets["turns"].str[place]
-        adult = (speaker != CHILD) & ~triplets["roles"].str[place].isin(CHILD_ROLES)
+        adult = (speaker != CHILD) & ~triplets["roles"].str[place].isin(NO_CAREGIVER_ROLES)
         before = zip(triplets["speakers"].str[place - 1], triplets["turns"].str[place - 1], strict=True)
         table = triplets[["transcript", "corpus", "child", "age_months"]].assign(
             prompt=[write_turn(*pair) for pair in before], speaker=speaker, turn=turn

@@ -13,7 +13,6 @@ child (months), model and model_one_unit (log10 of words seen, NaN where there i
 Item scores of `aoa_surprisal`: item, group (the word), surprisal (nats).
 """
 
-import json
 import warnings
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..scoring.intervals import Estimate, correlation, mean
+from ..user_files import parse_json, read_table, read_text
 from .base import Suite, items_frame, metric_row, score_items
 from .records import check_record
 from .sources import BABYLM_HOME, Source
@@ -35,10 +35,7 @@ EVALUATIONS = 1000
 def read_contexts(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     """One item for each context of each word of more than one letter."""
     (path,) = inputs["mirror"]
-    try:
-        words = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from error
+    words = parse_json(read_text(path), str(path))
     if not isinstance(words, dict) or not all(isinstance(contexts, list) for contexts in words.values()):
         raise UserError(f"{path}: expected an object that maps each word to its list of contexts")
     rows = []
@@ -69,7 +66,7 @@ def read_children(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     occurs twice the first line counts.
     """
     (path,) = inputs["mirror"]
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    table = read_table(path, keep_default_na=False, na_values=[""])
     months = [str(age) for age in AGES if str(age) in table]
     if "word" not in table or not months:
         raise UserError(f"{path}: expected a column 'word' and columns 16 to 30, the ages in months")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import UserError
+from ..file_names import is_hidden
 from ..network.archive import BadArchive, safe_members
 from .base import Suite, items_frame
 from .records import read_jsonl
@@ -34,7 +35,8 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
                 zipped.extractall(folder, safe_members(zipped), pwd=ZIP_PASSWORD)
         except (BadArchive, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             raise UserError(f"{files[0]}: not a zip that opens with BabyLM's password ({error})") from None
-        return _items(sorted(Path(folder).rglob("*.jsonl")))
+        files = sorted(Path(folder).rglob("*.jsonl"))
+        return _items([file for file in files if not is_hidden(file.relative_to(folder))])
 
 
 def _items(files: list[Path]) -> pd.DataFrame:

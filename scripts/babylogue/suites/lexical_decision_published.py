@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
+from ..user_files import read_table
 from .base import Suite, items_frame, score_items
 from .sources import Source
 
@@ -24,7 +25,7 @@ HOME = "https://huggingface.co/datasets/bbunzeck/lexical-decision"
 def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     """Items of the dataset as a CSV file, with its columns lexeme (the word) and wug; one group, "words"."""
     (path,) = inputs["mirror"]
-    pairs = pd.read_csv(path, dtype=str, keep_default_na=False)
+    pairs = read_table(path, dtype=str, keep_default_na=False)
     for column in COLUMNS:
         if column not in pairs:
             raise UserError(f"{path}: no column {column!r}; expected those of {HOME}, {' and '.join(COLUMNS)}")

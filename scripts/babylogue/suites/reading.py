@@ -18,6 +18,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..scoring.intervals import Estimate, percentiles
+from ..user_files import read_table
 from .base import Suite, metric_row
 from .sources import BABYLM_HOME, Source
 
@@ -34,7 +35,7 @@ BOOTSTRAP_SAMPLES = 1000
 def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     """The table of `reading_data.csv`; a missing context is the string "None", as upstream reads it."""
     (path,) = inputs["mirror"]
-    data = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, object))
+    data = read_table(path, dtype=dict.fromkeys(TEXTS, object))
     for column in (*TEXTS, *COVARIATES, *MEASURES):
         if column not in data:
             raise UserError(f"{path}: no column {column!r}")

@@ -1,10 +1,10 @@
 """Benchmark files as records, each field checked; errors name file, line and field and quote no text."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import UserError
+from ..user_files import json_lines, read_text
 
 
 def read_jsonl(paths: Iterable[Path], fields: dict[str, type | tuple]) -> Iterator[tuple[Path, int, dict]]:
@@ -14,29 +14,9 @@ def read_jsonl(paths: Iterable[Path], fields: dict[str, type | tuple]) -> Iterat
     field, a wrong type or an empty string.
     """
     for path in paths:
-        with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise UserError(f"{path}, line {number}: not JSON ({error.msg})") from error
-                check_record(record, fields, f"{path}, line {number}")
-                yield path, number, record
-
-
-def read_json_list(path: Path, fields: dict[str, type | tuple]) -> list[dict]:
-    """A JSON file that is a list of records, checked as in `read_jsonl` (entries are counted from 1)."""
-    try:
-        records = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from error
-    if not isinstance(records, list):
-        raise UserError(f"{path}: expected a list of objects with the fields {', '.join(fields)}")
-    for number, record in enumerate(records, start=1):
-        check_record(record, fields, f"{path}, entry {number}")
-    return records
+        for number, record in json_lines(read_text(path), str(path)):
+            check_record(record, fields, f"{path}, line {number}")
+            yield path, number, record
 
 
 def check_record(record, fields: dict[str, type | tuple], place: str) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from ..errors import UserError
+from ..file_names import is_hidden
 from ..integrity import sha256_of
 from ..logs import logger
 from ..network.archive import BadArchive, safe_members
@@ -92,9 +93,10 @@ def _targets(
     except BadArchive as error:
         raise UserError(f"{file} is not to be trusted: {error}") from None
     for member in members:
-        parts = PurePosixPath(member.filename).parts
-        if parts[0] == "__MACOSX":
+        path = PurePosixPath(member.filename)
+        if is_hidden(path):
             continue
+        parts = path.parts
         for start in range(len(parts)):
             for own, target in folders.items():
                 inner = PurePosixPath(own).parts

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ..file_names import is_hidden
+
 BABYLM_HOME = "https://osf.io/ryjfm/"
 """Where the BabyLM 2025 evaluation data live, by the README of its pipeline (babylm/evaluation-pipeline-2025)."""
 NOT_STATED = "none stated"
@@ -32,8 +34,13 @@ class Source:
 
     def find(self, folder: str | Path) -> list[Path]:
         """The files below a folder, sorted; none where there are none."""
-        matches = sorted(Path(folder).glob(self.path))
-        return matches if matches or not self.instead else sorted(Path(folder).glob(self.instead))
+        matches = self._matches(folder, self.path)
+        return matches if matches or not self.instead else self._matches(folder, self.instead)
+
+    @staticmethod
+    def _matches(folder: str | Path, pattern: str) -> list[Path]:
+        files = Path(folder).glob(pattern)
+        return sorted(file for file in files if not is_hidden(file.relative_to(folder)))
 
     def __str__(self) -> str:
         login = "login needed" if self.access == "token" else "no login"

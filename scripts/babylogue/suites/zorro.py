@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import UserError
+from ..user_files import read_text, split_lines
 from .base import Suite, items_frame, score_items
 from .sources import Source
 
@@ -18,7 +19,7 @@ FAST_PAIRS = 200
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
     """(good, bad) sentences of a paradigm file, whose odd lines are bad and even lines good, lower-cased."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = split_lines(read_text(path), str(path))
     if len(lines) % 2:
         raise UserError(f"{path}: {len(lines)} lines; bad and good sentences must alternate, an even number")
     for number, line in enumerate(lines, start=1):

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..dialogue import CHILD
+from .exchanges import UNIDENTIFIED
 from .tables import SAID
 from .tiers import clean_tiers
 
@@ -25,6 +26,9 @@ _DAYS_A_MONTH = 30  # as pylangacq counts
 _HTML = re.compile(r"\s*<(?:!doctype|html|head)\b", re.IGNORECASE)
 _BEGIN = re.compile(r"\n@Begin[ \t]*(?=\n)")
 _END = re.compile(r"\n@End[ \t]*(?=\n|\Z)")
+# A tier or header with white space before it; a continuation line begins with none of these.
+_INDENTED_TIER = re.compile(r"\n[^\S\n]+(?=\*[\w-]{1,16}:)")
+_INDENTED_OTHER = re.compile(r"\n[^\S\n]+(?=[%@]\w+:)")
 _SPEAKER_CODE = re.compile(r"\w[\w-]{0,15}")
 _AGE = re.compile(r"(\d{1,3});(\d{0,2})\.?(\d{0,2})")
 
@@ -64,7 +68,7 @@ class _Participant(NamedTuple):
     age_months: float | None
 
 
-_NOBODY = _Participant("", "Unidentified", None)
+_NOBODY = _Participant("", UNIDENTIFIED, None)
 
 
 def read_chat(data: bytes) -> Transcript:
@@ -151,8 +155,10 @@ def _split_lines(text: str) -> tuple[list[str], pa.StringArray, pa.StringArray, 
     """Headers, speaker codes and rests of main tiers, how many lines are of no tier or have no code.
 
     Continuation lines are joined to theirs; the parser would take lines of no tier for such, and say nothing of
-    main tiers without a code.
+    main tiers without a code. A main tier with white space before it is a line of no tier: whose turn it is
+    cannot be trusted, and it is not a part of the turn before.
     """
+    text = _INDENTED_OTHER.sub("\n", _INDENTED_TIER.sub("\n?", text))
     lines = pc.split_pattern(pa.array([text.replace("\n\t", " ").replace("\n ", " ")]), "\n").flatten()
     header, dependent, main = (pc.starts_with(lines, sign) for sign in "@%*")
     others = lines.filter(pc.invert(pc.or_(pc.or_(header, dependent), main))).to_pylist()
@@ -190,9 +196,12 @@ def _participants(headers: Iterable[str]) -> dict[str, _Participant]:
 
 
 def _age_months(field: str) -> float | None:
-    """`1;08.15`, `1;8.`, `1;08` or `2;` in months; of `2;03.14 - 2;04.01` the middle."""
+    """`1;08.15`, `1;8.`, `1;08` or `2;` in months; of `2;03.14 - 2;04.01` the middle.
+
+    None where there is no age, and for `0;`, which stands in the place of one.
+    """
     ages = [tuple(int(number or 0) for number in age) for age in _AGE.findall(field)]
-    if not ages or any(months > 11 or days > 31 for _, months, days in ages):
+    if not any(map(any, ages)) or any(months > 11 or days > 31 for _, months, days in ages):
         return None
     return round(sum(12 * years + months + days / _DAYS_A_MONTH for years, months, days in ages) / len(ages), 2)
 

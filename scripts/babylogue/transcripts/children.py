@@ -48,7 +48,10 @@ def join_unnamed(transcripts: pd.DataFrame) -> pd.DataFrame:
     Args:
         transcripts: corpus, child, words.
     """
-    named = transcripts["child"].str.contains(r"/.*[^\W\d_]", regex=True)
+    pairs = zip(transcripts["child"], transcripts["corpus"], strict=True)
+    named = pd.Series(
+        [any(map(str.isalpha, child.removeprefix(corpus))) for child, corpus in pairs], transcripts.index, bool
+    )
     words = transcripts[named].groupby(["corpus", "child"])["words"].sum()
     largest = {corpus: own.idxmax()[1] for corpus, own in words.groupby(level="corpus")}
     return transcripts.assign(

@@ -2,9 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +10,7 @@ import pyarrow as pa
 from ..logs import progress
 from .chat import Unreadable, read_chat
 from .children import child_key
-from .sources import Damaged, SourceFile, list_archive
+from .sources import Damaged, SourceFile, list_files
 from .tables import CorpusWriter, Rows
 
 _FILES_PER_TASK = 16
@@ -40,17 +38,6 @@ def _read_files(files: list[SourceFile]) -> tuple[pa.Table, pa.Table, list[tuple
     return *rows.tables(), rejected
 
 
-def _files(archives: list[Path], root: Path) -> Iterator[SourceFile]:
-    seen: set[str] = set()
-    for archive in archives:
-        for file in list_archive(archive, root):
-            if file.transcript in seen:
-                # A zip beside its unpacked folder must not count twice.
-                file = replace(file, damage="twice in the source")
-            seen.add(file.transcript)
-            yield file
-
-
 def read_corpus(
     archives: list[Path],
     root: Path,
@@ -70,7 +57,7 @@ def read_corpus(
         UserError: more than `max_rejected_share` of the files cannot be read, or no utterance is left.
     """
     os.environ.setdefault("RAYON_NUM_THREADS", "1")  # the parser's own threads; the processes are ours
-    files = list(_files(archives, root))
+    files = list_files(archives, root)
     batches = (files[first : first + _FILES_PER_TASK] for first in range(0, len(files), _FILES_PER_TASK))
     waiting: list[Future] = []
     with (

@@ -7,11 +7,15 @@ import pyarrow.compute as pc
 
 from ..dialogue import CHILD
 
-# CHAT roles of children other than the target child; their turns are no caregiver's.
+# CHAT roles of children.
 CHILD_ROLES = (
     "Target_Child", "Child", "Brother", "Sister", "Sibling", "Playmate", "Cousin", "Friend", "Student",
     "Boy", "Girl",
 )  # fmt: skip
+UNIDENTIFIED = "Unidentified"
+"""CHAT's role of a speaker of whom nothing is known. A speaker whom no header names has it too."""
+NO_CAREGIVER_ROLES = (*CHILD_ROLES, UNIDENTIFIED)
+"""Roles whose turns are no caregiver's."""
 
 
 def exchange_keys(utterances: pa.Table, transcript: np.ndarray) -> np.ndarray:
@@ -24,7 +28,7 @@ def exchange_keys(utterances: pa.Table, transcript: np.ndarray) -> np.ndarray:
     if len(utterances) < 2:
         return keys
     child = pc.equal(utterances["speaker"], CHILD).to_numpy()
-    caregiver = ~pc.is_in(utterances["role"], pa.array(CHILD_ROLES)).to_numpy() & ~child
+    caregiver = ~pc.is_in(utterances["role"], pa.array(NO_CAREGIVER_ROLES)).to_numpy() & ~child
     first = np.flatnonzero(caregiver[:-1] & child[1:] & (transcript[:-1] == transcript[1:]))
     texts = pc.utf8_lower(utterances["text"])
     joined = pc.binary_join_element_wise(texts.take(first), texts.take(first + 1), "\n")

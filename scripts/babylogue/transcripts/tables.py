@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from ..errors import UserError
 from ..logs import logger
 from .copies import long_utterance_hashes
+from .exchanges import UNIDENTIFIED
 
 HEAD = [("transcript", pa.string()), ("corpus", pa.string()), ("child", pa.string()), ("age_months", pa.float32())]
 SAID = pa.schema([("speaker", pa.string()), ("role", pa.string()), ("text", pa.string())])
@@ -109,6 +110,8 @@ class CorpusWriter:
         self._rejected.extend(rejected)
         self._counts["read"] += len(transcripts)
         self._counts["utterances"] += len(utterances)
+        unidentified = pc.equal(utterances["role"], UNIDENTIFIED)
+        self._counts["unidentified"] += pc.sum(unidentified, min_count=0).as_py()
         for name in LINES:
             self._counts[name] += pc.sum(transcripts[name], min_count=0).as_py()
         return len(transcripts) + len(rejected)
@@ -126,6 +129,9 @@ class CorpusWriter:
         logger.info("%(read)d of %(files)d transcripts read, %(utterances)d utterances", counts)
         if counts["lost"]:
             logger.warning("%(lost)d of %(lines)d lines of talk cannot be read and are left out", counts)
+        if unidentified := self._counts["unidentified"]:
+            message = "%d utterances are by speakers whom no header identifies; they are not taken for caregivers"
+            logger.info(message, unidentified)
         for transcript, _, reason in self._rejected[:_REJECTED_SHOWN]:
             logger.warning("rejected %s: %s", transcript, reason)
         if counts["rejected"] > max_rejected_share * counts["files"]:

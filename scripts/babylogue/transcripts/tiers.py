@@ -22,7 +22,21 @@ _LONGEST_TIER = 5_000  # characters; the longest in 5,426 transcripts of CHILDES
 _DEEPEST_GROUP = 20
 _TIMES = re.compile(r"[0-9](?<![0-9][0-9])[0-9]*_[0-9]+")  # of a bullet that lost its marks
 _OVERLAP_POINT = re.compile(r"[⌈⌉⌊⌋]\d?")
-_CODE = re.compile(r"\[(?![:/])[^\[\]\n]*\]")  # all but replacements [: ] and retracings [/ ]
+# All but replacements [: ], retracings [/ ] and exclusions [e]; a code may quote another one.
+_CODE = re.compile(r"\[(?![:/]|e\])(?:[^\[\]\n]++|\[[^\[\]\n]*+\])*+\]")
+_JOINED_REPLACEMENT = re.compile(r"\[::?(?=[^\s:=])")  # `[:went]` for `[: went]`; `[:=` begins a comment
+# Of older editions of CHAT: `#`, `##`, `#long`, `#1_5` are pauses, `0*is` and `00is` words that are left out.
+_OLD_PAUSE = re.compile(r"(?<!\S)#+(?:long|\d+(?:[:_.]\d+)*)?(?!\S)")
+_OLD_OMISSION = re.compile(r"(?<!\S)0[0*](?=[^\W\d_])")
+# Marks of other scripts (full-width, ideographic, Arabic, Devanagari, Greek) and the plain marks for them.
+_MARKS = {
+    "?": "？﹖︖؟⁇⁈⁉\u037e",  # noqa: RUF001
+    "!": "！﹗︕‼",  # noqa: RUF001
+    ".": "。｡．۔।॥",  # noqa: RUF001
+    ",": "，、､،",  # noqa: RUF001
+    "": "；：؛",  # noqa: RUF001
+}
+_OTHER_PUNCTUATION = str.maketrans({mark: f" {plain} " for plain, marks in _MARKS.items() for mark in marks})
 _BRACKET = re.compile(r"[][<>]")
 _PAUSE = re.compile(r"\((?:\.{1,3}|(?:\d+:)?\d+(?:\.\d*)?|(?:\d+:)?\d*\.\d+)\)")
 # The parser drops pauses, so a private character stands for each, which is a word to it: a retracing takes its
@@ -31,7 +45,8 @@ _PAUSE_WORD = "\ue000"
 _PAUSE_BEFORE_MARK = re.compile(rf"{_PAUSE_WORD}(?=[ \t{_PAUSE_WORD}]*\[[:/])")
 # What the parser would drop or ignore all the same. What a mark, a group or a comma may hang on is left to it.
 _EVENT_OR_FRAGMENT = re.compile(r"&(?<!\S&)[^\s,<>\[\]{}*]++(?![<>\[\]{}*]|\s*\[[:/])")
-_LINKER = re.compile(r'\+(?<!.\+)["^,+<](?=[ \t])')
+# `+"/.` at the beginning is a terminator.
+_LINKER = re.compile(r'^[ \t]*\+["^,+<](?![/.!?])', re.MULTILINE)
 _GROUP_WITHOUT_MARK = re.compile(r"<(?<!\S<)([^<>\[\]\n]*)>(?=[ \t]+[^\[\s])")
 # The parser takes the mark of `oh!` for a letter and that of `&=nods.` for the event's.
 _JOINED_TERMINATOR = re.compile(r'[+.?!](?<=[^\s+.?!"/].)["/.?!]*[ \t]*$', re.MULTILINE)
@@ -106,14 +121,17 @@ def _clean_coded(tiers: list[str]) -> list[list[str] | None]:
 
 def _without_codes(tiers: str) -> str:
     """Main tiers, one a line, with only the codes that the parser must see, and pauses as words."""
-    tiers = _TIMES.sub(" ", tiers.replace("\x15", " "))
+    tiers = tiers.replace("\x15", " ")
     if not tiers.isascii():
+        tiers = tiers.translate(_OTHER_PUNCTUATION)
         tiers = _OVERLAP_POINT.sub("", tiers.replace(_PAUSE_WORD, ""))
-    for _ in range(2):  # a code may quote another one
-        tiers = _CODE.sub(" ", tiers)
-    # The parser leaves [:: ] as it is, the replacement of a real word by the one that was meant.
-    tiers = tiers.replace("[::", "[:").replace("+<", " ")
-    tiers = _PAUSE_BEFORE_MARK.sub("", _PAUSE.sub(f" {_PAUSE_WORD} ", tiers))
+    tiers = _CODE.sub(" ", tiers)
+    # The parser keeps what [e] excludes, so it gets the mark of a retracing, which drops the same words.
+    tiers = tiers.replace("[e]", "[//]")
+    # It leaves [:: ] as it is too, the replacement of a real word by the one that was meant.
+    tiers = _JOINED_REPLACEMENT.sub("[: ", tiers.replace("[::", "[:")).replace("+<", " ")
+    tiers = _OLD_OMISSION.sub("0", _OLD_PAUSE.sub("(.)", tiers))
+    tiers = _PAUSE_BEFORE_MARK.sub("", _PAUSE.sub(f" {_PAUSE_WORD} ", _TIMES.sub(" ", tiers)))
     tiers = _EVENT_OR_FRAGMENT.sub("", _JOINED_TERMINATOR.sub(r" \g<0>", tiers))
     return _GROUP_WITHOUT_MARK.sub(r" \1 ", _LINKER.sub("", tiers))
 

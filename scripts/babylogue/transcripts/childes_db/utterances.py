@@ -20,6 +20,7 @@ from ...errors import UserError
 from ...logs import progress
 from ..chat import TARGET_CHILD, speaker_code, target_children
 from ..children import child_key
+from ..exchanges import UNIDENTIFIED
 from ..tables import SAID, CorpusWriter, Rows
 from ..tiers import clean_word
 from . import RAW_SCHEMA
@@ -142,7 +143,7 @@ def _map(
         texts = [utterance_text(row["gloss"], row["type"]) for row in said]
         kept = [row for row, text in zip(said, texts, strict=True) if text]
         speakers = [speaker_code(row["speaker_code"] or "", child) for row in kept]
-        roles = [row["speaker_role"] or "Unidentified" for row in kept]
+        roles = [row["speaker_role"] or UNIDENTIFIED for row in kept]
         head = _head(said[0], corpus, names[key])
         spoken = pa.table([speakers, roles, list(filter(None, texts))], schema=SAID)
         rows.add(head, spoken, kept=len(kept), empty=len(said) - len(kept))
@@ -165,4 +166,4 @@ def _head(row: dict, corpus: str, name: str) -> tuple[str, str, str, float | Non
     child, days = row["target_child_id"], row["target_child_age"]
     # A letter before the number: a key without one is taken for an unnamed child's (children.join_unnamed).
     key = child_key(corpus, name, "") if child is None else f"{corpus}/child{child}"
-    return name, corpus, key, None if days is None else round(days / DAYS_PER_MONTH, 2)
+    return name, corpus, key, round(days / DAYS_PER_MONTH, 2) if days else None  # 0: unknown

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 from http import HTTPStatus
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import requests
 
 from ...errors import UserError
+from ...file_names import is_hidden
 from ...logs import logger
 from ...network.answers import Session, check_passing, failures_named, named
 from ...network.archive import Archive
@@ -29,7 +30,7 @@ _Result = TypeVar("_Result")
 
 def count_transcripts(archive: Archive) -> int:
     """How many .cha files are in an archive."""
-    return sum(name.lower().endswith(".cha") for name in archive.members)
+    return sum(name.lower().endswith(".cha") and not is_hidden(PurePosixPath(name)) for name in archive.members)
 
 
 class NoCorpus(UserError):
