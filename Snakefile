@@ -4,13 +4,23 @@
 `--configfile presets/NAME.yaml` lays a preset over it.
 """
 
+import os
+import sys
+import warnings
+
+if not sys.warnoptions:
+    # Warnings that dependencies give while they are imported, here and by the jobs, are of no use to who runs this.
+    # A job's log keeps those that come later; `PYTHONWARNINGS=default snakemake ...` shows all.
+    warnings.simplefilter("ignore")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+
 from snakemake.utils import min_version
 
 from babylogue.configuration import load_configuration
 from babylogue.configuration_files import check_files
 from babylogue.errors import UserError
 
-min_version("9.10")
+min_version("9.12")
 
 
 configfile: "config.yaml"

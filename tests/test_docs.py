@@ -45,23 +45,26 @@ class Options:
     script: str
 
 
+INSTALL = "pip install -c envs/constraints.txt -e"
 INSTALLATION = "an installation from a package index takes minutes; .ci/run does it"
 MINUTES = "it takes minutes to hours, with data that are the reader's"
 CLUSTER = "it wants a cluster"
 DRY_RUNS = Elsewhere("tests/test_presets.py", '@pytest.mark.parametrize("preset", sorted(')  # of every preset
 NEAREST = {
     # command -> what is run in its place, in the copy of the small workflow, and why
-    "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/snakemake --cores all": (
+    f"python3 -m venv .venv && .venv/bin/{INSTALL} . && .venv/bin/snakemake --cores all": (
         Elsewhere("tests/conftest.py", 'workflow.snakemake("--cores", "all")'),
         f"{INSTALLATION}; the run itself is the fixture `finished`",
     ),
-    "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest": (
-        Elsewhere(".ci/run", ".venv/bin/pip install --quiet -e '.[test]'"),
+    f"python3 -m venv .venv && .venv/bin/{INSTALL} '.[test]' && .venv/bin/pytest": (
+        Elsewhere(".ci/run", ".venv/bin/pip install --quiet -c envs/constraints.txt -e '.[test]'"),
         INSTALLATION,
     ),
-    "pip install -e .": (Elsewhere(".ci/run", ".venv/bin/pip install"), INSTALLATION),
-    "pip install -e '.[slurm]'": (Elsewhere("pyproject.toml", "\nslurm = ["), INSTALLATION),
-    "pip install -e '.[tensorboard]'": (Elsewhere("pyproject.toml", "\ntensorboard = ["), INSTALLATION),
+    "pip install -e .": (Elsewhere(".ci/versions", '"$bin/pip" install --quiet -e'), INSTALLATION),
+    ".ci/versions lowest": (Elsewhere(".github/workflows/test.yml", "lowest"), INSTALLATION),
+    ".ci/versions newest": (Elsewhere(".github/workflows/test.yml", "newest"), INSTALLATION),
+    f"{INSTALL} '.[slurm]'": (Elsewhere("pyproject.toml", "\nslurm = ["), INSTALLATION),
+    f"{INSTALL} '.[tensorboard]'": (Elsewhere("pyproject.toml", "\ntensorboard = ["), INSTALLATION),
     "pip install pre-commit": (Elsewhere("tests/test_repository.py", ".pre-commit-config.yaml"), INSTALLATION),
     "pre-commit install": (Elsewhere("tests/test_repository.py", ".pre-commit-config.yaml"), INSTALLATION),
     "tensorboard --logdir results/logs": ("tensorboard --version", "it serves until it is ended"),

@@ -8,6 +8,7 @@ import tomllib
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from conftest import PROJECT
@@ -27,6 +28,32 @@ def test_conda_environment_is_in_step_with_pyproject():
     wanted = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
     environment = yaml.safe_load((PROJECT / "envs/babylogue.yaml").read_text())
     assert environment["dependencies"][-1]["pip"] == wanted
+
+
+def test_constraints_pin_every_dependency_within_its_bounds():
+    lines = (PROJECT / "envs/constraints.txt").read_text().splitlines()
+    pins = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line) for line in lines if not line.startswith("#")]
+    assert all(pins), "names and versions alone: no builds, addresses or paths, which are a machine's"
+    versions = {canonicalize_name(pin[1]): Version(pin[2]) for pin in pins}
+    assert len(versions) == len(pins)
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    wanted = map(Requirement, sum(project["optional-dependencies"].values(), project["dependencies"]))
+    for requirement in wanted:
+        if requirement.name != "babylogue":
+            assert versions[canonicalize_name(requirement.name)] in requirement.specifier, requirement
+
+
+def test_every_dependency_has_a_lower_and_an_upper_bound():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    for requirement in map(Requirement, sum(project["optional-dependencies"].values(), project["dependencies"])):
+        operators = {bound.operator for bound in requirement.specifier}
+        bounded = operators in ({"=="}, {">=", "<"}, {">=", "<="})
+        assert bounded or requirement.name == "babylogue", requirement
+
+
+def test_snakemake_is_as_new_as_the_snakefile_asks_for():
+    (asked,) = re.findall(r'min_version\("(.+)"\)', (PROJECT / "Snakefile").read_text())
+    assert f'"snakemake>={asked},' in (PROJECT / "pyproject.toml").read_text()
 
 
 def test_hooks_before_a_commit_have_versions_that_the_tests_take_too():

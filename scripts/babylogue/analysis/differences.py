@@ -136,7 +136,7 @@ def _two_level_p(value: float, item_variance: float, seed_error: float, seeds: i
     def left(p: float) -> float:
         return _half_width(p, item_variance, seed_error, seeds) - abs(value)
 
-    if value == 0:
+    if left(1.0) >= 0:  # no difference, or one that is only rounding: older scipy has stdtrit(1, 0.5) at 8e-17
         return 1.0
     return float(brentq(left, _SMALLEST_P, 1.0)) if left(_SMALLEST_P) > 0 else _SMALLEST_P
 

@@ -10,6 +10,7 @@ from ..errors import UserError
 from ..reinforcement.sampling_settings import SamplingSettings
 from .cores import available_cores
 from .models import MODEL_HELP, add_results, find_model
+from .output import note
 from .turns import spoken
 
 HELP = "talk to a model as the caregiver, in the terminal"
@@ -115,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = [name for name in (arguments.model, arguments.beside) if name]
     folders = [find_model(name, arguments.results) for name in names]
     if sys.stdin.isatty():
-        print(f"loading {' and '.join(map(str, folders))}", file=sys.stderr)
+        note(f"loading {' and '.join(map(str, folders))}")
     from ..model.device import prepare_device  # with torch: seconds, which --help should not take
     from .partners import Partner
 
@@ -136,7 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
         except UserError as error:
             if not interactive:
                 raise
-            print(f"babylogue: {error}", file=sys.stderr)
+            note(f"babylogue: {error}")
     return 0
 
 
@@ -150,7 +151,7 @@ def _typed(tag: str) -> Iterator[str]:
     """The lines of a person at the keyboard."""
     import readline  # noqa: F401  gives input() its editing
 
-    print("/help lists the commands", file=sys.stderr)
+    note("/help lists the commands")
     while True:
         try:
             yield input(f"{tag} ").strip()
@@ -188,7 +189,7 @@ class _Conversation:
                 partner.check(turns)
             self._exchange(turns)
         elif line:
-            _note("there is no word in this")
+            note("there is no word in this")
 
     def _command(self, line: str) -> None:
         if line == "/reset":
@@ -199,7 +200,7 @@ class _Conversation:
                 self._show_history(partner)
         elif line == "/help":
             for name, told in COMMANDS.items():
-                _note(f"{name:<9} {told}")
+                note(f"{name:<9} {told}")
         else:
             raise UserError(f"no command {line}; there are {', '.join(COMMANDS)}")
 
@@ -211,7 +212,7 @@ class _Conversation:
             was_full = partner.full
             reply = partner.reply(turns)
             if partner.full and not was_full:
-                _note(f"{partner.name}: its context is full; the oldest turns are left out from here on")
+                note(f"{partner.name}: its context is full; the oldest turns are left out from here on")
             if self._as_json:
                 _show_json(speaker=self._speaker, text=reply.text, model=partner.name, ended=reply.ended)
             else:
@@ -224,7 +225,7 @@ class _Conversation:
             return
         for number, turn in enumerate(partner.history):
             if number and number == partner.first:
-                _note("the model no longer sees what stands above")
+                note("the model no longer sees what stands above")
             self._show(partner, write_turn(*turn))
 
     def _show(self, partner, text: str) -> None:
@@ -239,7 +240,3 @@ def _printable(text: str) -> str:
 
 def _show_json(**turn) -> None:
     print(json.dumps(turn), flush=True)
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ..logs import logger
+
 WIDE = 100_000  # columns of what is no terminal: a row is a line, however long
 
 
@@ -32,6 +34,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         with console.capture() as printed:
             console.print(table)
         print("\n".join(line.rstrip() for line in printed.get().splitlines()))
+
+
+def note(text: str) -> None:
+    """Print a line for people beside the output, to standard error."""
+    logger.info("%s", text)
 
 
 def print_json(content: Any) -> None:

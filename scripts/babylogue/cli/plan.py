@@ -1,5 +1,6 @@
 """What Snakemake would do: the jobs of a dry run with their reasons, and every file that the workflow wants."""
 
+import os
 import re
 import subprocess
 import sys
@@ -49,10 +50,11 @@ def read_plan(configfiles: Sequence[str], cores: int) -> Plan:
             raise UserError(f"--configfile {file}: there is no such file")
     configured = ["--configfile", *configfiles] if configfiles else []
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *configured, "--nocolor"]
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}  # an error is told by what Snakemake prints
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     # Side by side: each takes seconds to read the workflow.
     asked = [
-        subprocess.Popen([*command, question], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for question in ("--dry-run", "--summary")
+        subprocess.Popen([*command, question], env=environment, **piped) for question in ("--dry-run", "--summary")
     ]
     (dry_run, told), (summary, _) = [process.communicate() for process in asked]
     if any(process.returncode for process in asked):

@@ -1,15 +1,13 @@
 """`babylogue score MODEL FILE`: log-probabilities of one's own sentences or minimal pairs."""
 
 import json
-import logging
 import math
-import sys
 from pathlib import Path
 
 from ..errors import UserError
 from .cores import available_cores
 from .models import MODEL_HELP, add_results, find_model
-from .output import print_json, print_table
+from .output import note, print_json, print_table
 from .sentences import FORMATS, STDIN, Record, Sentences, read_sentences
 
 HELP = "log-probabilities of your own sentences or minimal pairs"
@@ -118,13 +116,11 @@ def _scored(folder: Path, sentences: Sentences):
     from ..scoring.loading import load_model
     from ..suites.base import items_frame, score_items
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     device = prepare_device(available_cores())
     model, tokenizer = load_model(folder, str(device))
     if tokenizer("a")["input_ids"][0] != tokenizer.bos_token_id:
         message = f"{folder}: its tokenizer puts nothing in front, so that the first token of a text is not scored"
-        print(message, file=sys.stderr)
+        note(message)
     items = items_frame(
         (
             f"in line {record.line}",

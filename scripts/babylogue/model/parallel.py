@@ -11,7 +11,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, r
 from torch.distributed.launcher import LaunchConfig, elastic_launch
 
 from ..errors import UserError
-from ..logs import join_log, shared_log
+from ..logs import join_log, shared_log, terminal_for_children
 
 
 def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any:
@@ -35,7 +35,8 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
         monitor_interval=0.5,
     )
     try:
-        return elastic_launch(one_machine, _worker)(shared_log(), function, arguments)[0]
+        with terminal_for_children():
+            return elastic_launch(one_machine, _worker)(shared_log(), function, arguments)[0]
     except ChildFailedError as error:
         _, failure = error.get_first_failure()
         told = failure.message if isinstance(failure.message, str) else failure.message["message"]
@@ -47,8 +48,7 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
 
 @record
 def _worker(log: list[tuple[str, str]], function: Callable[..., Any], arguments: tuple) -> Any:
-    if os.environ["RANK"] == "0":
-        join_log(log)
+    join_log(log, own_lines=os.environ["RANK"] == "0")
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
