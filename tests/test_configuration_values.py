@@ -93,13 +93,13 @@ def test_what_yaml_means_is_let_pass(tmp_path):
 
 
 def test_a_path_is_expanded_and_brought_to_one_form(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/people/me")
     monkeypatch.setenv("DATA", "/data/")
     for written, path in {
         "results/": "results",
         "./results//seeds/": "results/seeds",
-        "~/res": "/home/me/res",
-        "$HOME/res": "/home/me/res",
+        "~/res": "/people/me/res",
+        "$HOME/res": "/people/me/res",
         "${DATA}/res": "/data/res",
         "../res": "../res",
     }.items():

@@ -1,5 +1,6 @@
 """Files that the workflow does not make: whatever changes them is seen, and nothing else reruns anything."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from babylogue.errors import UserError
 from babylogue.inputs import files_at, state_of
 from babylogue.transcripts.toy.corpora import write_toy_transcripts
 from babylogue.transcripts.toy.settings import ToySettings
+from command_line import babylogue
 from conftest import Workflow, copy_of, copy_project
 
 LONG_AGO = 1_000_000_000  # s since 1970, as of files in a zip
@@ -63,6 +65,9 @@ def test_files_that_are_older_than_those_that_they_replace_are_read_again(made, 
     older(data / "pairs.jsonl", PAIR.replace("no", "yo"))
     older(data / "evaluation_data/full_eval/comps/comps_wugs.jsonl", COMPS.replace("cup", "cap"))
     assert set(workflow.planned(*COMMAND)) == {"utterances", "split", "published", "given_pairs", "suite"}
+    told = json.loads(babylogue("status", "--configfile", "mine.yaml", "--json", folder=tmp_path).stdout)
+    (corpus,) = (stage for stage in told["stages"] if stage["stage"] == "corpus")
+    assert "files outside the results changed" in corpus["why"]
 
 
 def test_a_model_that_is_written_anew_in_place_leaves_what_was_fetched(made, tmp_path):

@@ -16,10 +16,10 @@ from conftest import PROJECT
 LIBRARY = PROJECT / "scripts/babylogue"
 # Who may import whom: a package imports from those before it.
 LAYERS = [
-    "errors", "file_names", "user_files", "settings", "fingerprint", "integrity", "mishaps", "logs", "benchmarks",
-    "cluster", "provenance", "network", "dialogue", "transcripts", "tokenizer", "model", "scoring", "teacher",
-    "preferences", "reinforcement", "suites", "analysis", "report", "hub", "model_rows", "configuration",
-    "configuration_table", "cli", "__main__",
+    "errors", "file_names", "user_files", "inputs", "settings", "fingerprint", "integrity", "mishaps", "logs",
+    "benchmarks", "cluster", "provenance", "network", "dialogue", "transcripts", "tokenizer", "model", "scoring",
+    "teacher", "preferences", "reinforcement", "suites", "analysis", "report", "hub", "model_rows", "configuration",
+    "configuration_files", "configuration_table", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
 

@@ -59,7 +59,8 @@ class Configuration(Settings):
     """Everything that config.yaml and the presets over it say."""
 
     results: LocalPath = "results"
-    """Folder that everything is written to."""
+    """Folder that everything is written to. Here as in every path, `~` and environment variables ($HOME, ${DATA})
+    are put in."""
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
     """Every model is trained once with each."""
     transcripts: TranscriptSettings = TranscriptSettings()

@@ -81,7 +81,7 @@ def _params(reason: str) -> str:
     keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
     changes = [f"{key} {_shown(old.get(key))} -> {_shown(new.get(key))}" for key in keys]
     settings = f"settings changed: {some(changes)}" if changes else "" if code or files else "settings changed"
-    said = ("code changed" if code else "", "its files changed" if files else "", settings)
+    said = ("code changed" if code else "", "files outside the results changed" if files else "", settings)
     return "; ".join(filter(None, said))
 
 

