@@ -150,7 +150,7 @@ def _arguments(settings: DPOSettings, seed: int, folder: Path, model, *, start: 
         warmup_steps=settings.warmup_share,
         precompute_ref_log_probs=True,
         max_length=context_tokens(model),
-        gradient_checkpointing=False,
+        gradient_checkpointing=None,  # trl turns it on; False would be a value of a name that is deprecated
         bf16=on_gpu,
         use_cpu=not on_gpu,
         # _Watch says when.

@@ -147,7 +147,7 @@ def _arguments(settings: GroupSettings, seed: int, folder: Path) -> dict:
         "temperature": settings.temperature,
         "top_p": settings.top_p,
         "disable_dropout": True,
-        "gradient_checkpointing": False,
+        "gradient_checkpointing": None,  # trl turns it on; False would be a value of a name that is deprecated
         "bf16": on_gpu,  # autocast, as in PPO
         "use_cpu": not on_gpu,
         "eval_strategy": "no",
