@@ -4,11 +4,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from ..errors import UserError
 from ..integrity import MEND, check_weights
-
+from ..tokenizer.loading import load_tokenizer
 
 def load_model(folder, device: str | None = None):
     """Read a model folder -> (model in float32 and evaluation mode, tokenizer).
@@ -26,10 +26,10 @@ def load_model(folder, device: str | None = None):
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
         )
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"{folder}: the model folder cannot be loaded: {reason}; {MEND}") from error
+    tokenizer = load_tokenizer(folder)
     if not tokenizer.is_fast:
         raise UserError(f"{folder}: scoring needs character offsets, so a fast tokenizer (tokenizer.json)")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
