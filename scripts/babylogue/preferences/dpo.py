@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..logs import logger, progress
 from ..model.checkpoints import no_space_is_a_user_error, publish, save_model
 from ..model.state import TrainingState, content_digest
+from ..scoring.architecture import context_length
 from ..scoring.loading import load_model
 from .accuracy import pair_accuracy
 from .settings import DPOSettings, epoch_name
@@ -145,7 +146,7 @@ def _arguments(settings: DPOSettings, seed: int, folder: Path, model, *, start: 
         precompute_ref_batch_size=2 * settings.batch_size,
         warmup_steps=settings.warmup_share,
         precompute_ref_log_probs=True,
-        max_length=model.config.max_position_embeddings,
+        max_length=context_length(model),
         gradient_checkpointing=False,
         bf16=on_gpu,
         use_cpu=not on_gpu,

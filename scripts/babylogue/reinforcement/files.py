@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..logs import logger
 from ..model.checkpoints import save_model
 from ..model.state import content_digest
+from ..scoring.architecture import context_length
 from .prompts import fitting_prompts, hold_out
 from .records import PPOResult
 from .rewards.base import Reward, RewardInputs, RewardKind, first_references
@@ -44,7 +45,7 @@ def prompts_from_file(
     Raises:
         UserError: none is left for the rollouts.
     """
-    room = model.config.max_position_embeddings - settings.max_new_tokens
+    room = context_length(model) - settings.max_new_tokens
     return hold_out(fitting_prompts(pd.read_parquet(file)["prompt"], tokenizer, room), settings.held_out_prompts)
 
 

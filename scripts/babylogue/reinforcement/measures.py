@@ -9,6 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..dialogue import words
 from ..errors import UserError
+from ..scoring.architecture import context_length
 from . import objective
 from .policy import Policy, action_states, log_distribution
 from .records import describe_held_out, sample_rows
@@ -109,7 +110,7 @@ def held_out_replies(
     scheduled weights of a reward are at their mean, so that evaluations differ by the policy.
     """
     generator = torch.Generator(policy.device).manual_seed(seed)
-    room, samples = policy.language_model.config.max_position_embeddings, []
+    room, samples = context_length(policy.language_model), []
     everything = list(prompts) * min(4, max(1, HELD_OUT_REPLIES // max(1, len(prompts))))
     for first in range(0, len(everything), settings.batch_size):
         asked = everything[first : first + settings.batch_size]

@@ -21,6 +21,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ..errors import UserError
 from ..logs import logger, progress
 from ..model.state import TrainingState
+from ..scoring.architecture import context_length
 from . import objective
 from .corpus import corpus_batches
 from .guard import UPDATE, Watch, weights
@@ -85,7 +86,7 @@ def train(
         raise UserError("PPO has no prompts: choose another part of the corpus")
     if settings.language_model_coefficient and not corpus_texts:
         raise UserError("language_model_coefficient needs corpus texts: provide them, or set it to 0")
-    published, room = settings.reply == "published", model.config.max_position_embeddings - settings.max_new_tokens
+    published, room = settings.reply == "published", context_length(model) - settings.max_new_tokens
     encoded = encode_prompts(tokenizer, prompts, room, bare=published)
     stops = [] if published else stop_tokens(tokenizer)
     generator = torch.Generator(model.device)
@@ -327,7 +328,7 @@ def _corpus(
         tokenizer,
         texts,
         size=settings.minibatch_size,
-        max_tokens=model.config.max_position_embeddings,
+        max_tokens=context_length(model),
         device=model.device,
         rng=rng,
     )

@@ -7,12 +7,12 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..dialogue import TAG
+from ..scoring.architecture import context_length
 from .policy import Policy
 from .rollouts import encode_prompts, sample, stop_tokens
 from .sampling_settings import SamplingSettings
 
 ONE_TOKEN = 1e-9  # a nucleus so small holds the most probable token alone, of which each vocabulary has one
-NO_LIMIT = 2**31
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Reply:
 
 def room_for_prompt(model: PreTrainedModel, settings: SamplingSettings) -> int:
     """Most tokens of a prompt, its last tag among them, that leave room for a reply; less than 1: none does."""
-    return (getattr(model.config, "max_position_embeddings", None) or NO_LIMIT) - settings.max_new_tokens
+    return context_length(model) - settings.max_new_tokens
 
 
 def sample_replies(

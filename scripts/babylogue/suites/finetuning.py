@@ -13,6 +13,7 @@ from transformers import get_cosine_with_min_lr_schedule_with_warmup
 
 from ..errors import UserError
 from ..logs import progress
+from ..scoring.architecture import context_length
 
 SEED = 42
 LEARNING_RATE = 3e-5
@@ -71,7 +72,7 @@ def fine_tune(
     torch.manual_seed(SEED)
     classifier = Classifier(deepcopy(model.base_model), labels, pooling).to(model.device)
 
-    longest = min(MAX_TOKENS, model.config.max_position_embeddings)
+    longest = min(MAX_TOKENS, context_length(model))
     # In a causal model the first position sees itself alone: without the rest its output is the same, much sooner.
     kept = 1 if pooling == "first" else longest
 
