@@ -29,7 +29,7 @@ from .architecture import (
 )
 from .loading import load_model
 from .trees import ANY_WORD, Row, Tokens, batches, pack, rows_apart, stretches
-from .words import word_beginnings
+from .words import Correction, word_beginnings
 
 __all__ = ["Scored", "Scorer", "load_model"]
 
@@ -80,7 +80,7 @@ class Scorer:
         tokenizer,
         *,
         bos: bool | None = None,
-        word_correction: bool = False,
+        word_correction: Correction | None = None,
         batch_tokens: int = 2048,
     ):
         if model.get_output_embeddings() is None:
@@ -95,7 +95,7 @@ class Scorer:
         self.batch_tokens = max(1, min(batch_tokens, LOGIT_VALUES // self.vocabulary))
         self.beginnings = None
         if word_correction:
-            beginnings = word_beginnings(tokenizer)
+            beginnings = word_beginnings(tokenizer, word_correction)
             self.beginnings = torch.from_numpy(beginnings[beginnings < self.vocabulary]).to(model.device)
         self._original_context = original_context(model.config)
         self._longest_packed = min(window(model.config), self._original_context)
