@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset, disable_progress_bars
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 from trl import DPOConfig, DPOTrainer
 
 from ..errors import UserError
@@ -22,6 +22,12 @@ from .settings import DPOSettings, epoch_name
 PARTS = ("train", "heldout")
 STATE = "checkpoint-{}"
 """What the trainer calls its own states."""
+CHECKPOINTING = (
+    "activation_checkpointing"
+    if hasattr(TrainingArguments, "activation_checkpointing")
+    else "gradient_checkpointing"
+)
+"""The trainer's argument for recomputing activations; renamed in transformers 5.24."""
 # Ours -> trl's name, and what it is multiplied by.
 _REWARDS = {
     "reward_accuracy": ("rewards/accuracies", 100.0),
@@ -147,7 +153,7 @@ def _arguments(settings: DPOSettings, seed: int, folder: Path, model, *, start: 
         warmup_steps=settings.warmup_share,
         precompute_ref_log_probs=True,
         max_length=context_length(model),
-        gradient_checkpointing=False,
+        **{CHECKPOINTING: False},
         bf16=on_gpu,
         use_cpu=not on_gpu,
         # _Watch says when.

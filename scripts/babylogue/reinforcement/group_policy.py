@@ -20,6 +20,7 @@ from ..logs import logger, progress
 from ..model.checkpoints import no_space_is_a_user_error
 from ..model.state import TrainingState
 from ..preferences.accuracy import pair_accuracy
+from ..preferences.dpo import CHECKPOINTING
 from ..scoring.architecture import context_length
 from ..tokenizer.loading import encode_open
 from .continuing import way_of
@@ -159,7 +160,7 @@ def _arguments(settings: GroupSettings, seed: int, folder: Path) -> dict:
         "temperature": settings.temperature,
         "top_p": settings.top_p,
         "disable_dropout": True,
-        "gradient_checkpointing": False,
+        CHECKPOINTING: False,
         "bf16": on_gpu,  # autocast, as in PPO
         "use_cpu": not on_gpu,
         "eval_strategy": "no",

@@ -60,5 +60,5 @@ def make_savable(settings: GenerationConfig | None, folder: str | Path) -> None:
         logger.warning(
             "%s: generation_config.json is not used, as it could not be saved again: %s", folder, reason
         )
-        kept = {name: getattr(settings, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+        kept = {name: getattr(settings, name) for name in ("bos_token_id", "eos_token_id")}
         settings.__dict__ = GenerationConfig(**kept).__dict__

@@ -168,17 +168,18 @@ class Scorer:
             self.packs, self.pads = packs, pads
 
             def scores() -> torch.Tensor:
-                pair, other = self._score([[first, second], [beginning]], ["probe"] * 2, lambda items: None)
-                return torch.from_numpy(np.concatenate([pair.log_probability, other.log_probability]))
+                scored = self._score([[first, second], [beginning]], ["probe"] * 2, lambda items: None)
+                return torch.from_numpy(np.concatenate([item.log_probability for item in scored]))
 
             return works(scores, expected, allowed)
 
+        # No other layout is needed where no row can be too long to be packed.
         packs = len(pack([first, second])) <= self._longest_packed and is_exact(packs=True, pads=False)
         pads = (packs and math.isinf(self._longest_packed)) or is_exact(packs=False, pads=True)
         if not (packs or pads or is_exact(packs=False, pads=False)):
+            kind = type(self.model).__name__
             raise UserError(
-                f"{type(self.model).__name__}: this kind of model cannot be scored: it does not predict each token "
-                "from those before it"
+                f"{kind}: this kind of model cannot be scored: it does not predict each token from those before it"
             )
         self.packs, self.pads = packs, pads
 
