@@ -65,8 +65,8 @@ def write_model(folder: Path, tokenizer) -> None:
 def ours(model, tokenizer, items: pd.DataFrame) -> tuple[float, list[bool]]:
     """(Pairs a second, decisions) of the evaluation of a suite."""
     start = time.perf_counter()
-    scores = score_items(model, tokenizer, items, 2048, strict=True, rules=("word_corrected",))
-    return len(items) / (time.perf_counter() - start), scores["correct_word_corrected"].tolist()
+    scores = score_items(model, tokenizer, items, 2048, strict=True, rules=("word_corrected_minicons",))
+    return len(items) / (time.perf_counter() - start), scores["correct_word_corrected_minicons"].tolist()
 
 
 def minicons(model, tokenizer, items: pd.DataFrame, batch: int) -> tuple[float, list[bool]]:

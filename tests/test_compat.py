@@ -331,12 +331,12 @@ def paper_pairs(name: str, folder: Path) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("name", "kind", "metric"),
     [
-        ("zorro", "project", "accuracy_word_corrected"),
-        ("zorro", "sentencepiece", "accuracy_word_corrected"),
-        ("dialogue_words_published", "project", "accuracy_word_corrected"),
-        ("dialogue_words_published", "sentencepiece", "accuracy_word_corrected"),
-        ("lexical_decision_published", "project", "accuracy_word_corrected"),
-        ("lexical_decision_published", "sentencepiece", "accuracy_no_bos_word_corrected"),
+        ("zorro", "project", "accuracy_word_corrected_minicons"),
+        ("zorro", "sentencepiece", "accuracy_word_corrected_minicons"),
+        ("dialogue_words_published", "project", "accuracy_word_corrected_minicons"),
+        ("dialogue_words_published", "sentencepiece", "accuracy_word_corrected_minicons"),
+        ("lexical_decision_published", "project", "accuracy_word_corrected_minicons"),
+        ("lexical_decision_published", "sentencepiece", "accuracy_no_bos_word_corrected_minicons"),
     ],
 )
 def test_suites_of_the_paper(name, kind, metric, mirror, model, tokenizers):

@@ -109,7 +109,7 @@ def drawn(figure):
 
 @pytest.mark.parametrize("suite", ["dialogue_words", "dialogue_tokens", "dialogue_tokens_published", "zorro"])
 def test_the_published_trajectory_stands_beside_ours_by_its_own_rule(suite):
-    metrics = ("accuracy", "accuracy_word_corrected")
+    metrics = ("accuracy", "accuracy_word_corrected_minicons")
     scores = curves(suite, (1_000, 10_000, 100_000), metrics)
     own, chart = draw(results_of(scores, source="local", own_items=["dialogue_words"])).learning_curves
     assert not drawn(own.figure) and (own.metric, chart.metric) == metrics
@@ -118,14 +118,17 @@ def test_the_published_trajectory_stands_beside_ours_by_its_own_rule(suite):
     assert (words[0], words[-1], len(words)) == (1e6, 1e8, 12)
     assert values == published_trajectory(suite)["value"].tolist()
     assert legend(chart.figure)[-1].label == "published base"
-    assert "accuracy_word_corrected over words seen" in chart.caption and "one seed, no interval" in chart.caption
+    assert (
+        "accuracy_word_corrected_minicons over words seen" in chart.caption
+        and "one seed, no interval" in chart.caption
+    )
     assert ("of other pairs than ours" in chart.caption) == (suite == "dialogue_words")
     (toy,) = draw(results_of(scores)).learning_curves
     assert not drawn(toy.figure) and "Padovani" not in toy.caption
 
 
 def test_the_published_trajectory_leaves_room_for_ours():
-    metrics = ("accuracy", "accuracy_word_corrected")
+    metrics = ("accuracy", "accuracy_word_corrected_minicons")
     _, chart = draw(results_of(curves("zorro", (50, 200, 1_000), metrics), source="local")).learning_curves
     ((_, words, _),) = drawn(chart.figure)
     assert words == [1e6, 2e6, 3e6]

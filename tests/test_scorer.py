@@ -131,13 +131,17 @@ def reference(model, tokenizer, context: str, candidate: str, bos: bool | None =
     return float(sum(table[place - 1, ids[place]] for place in scored)), len(scored)
 
 
-def corrected_reference(model, tokenizer, context: str, candidate: str, bos: bool | None = None) -> float:
+def corrected_reference(
+    model, tokenizer, context: str, candidate: str, bos: bool | None = None, correction: str = "boundary"
+) -> float:
     """The sum with the beginning-of-word correction, word by word: each word's probability is divided by that of
     a word beginning before it, but for the first word, and multiplied by that of a word beginning after it."""
     ids, scored = scored_tokens(tokenizer, context, candidate, bos)
     if not scored:
         return 0.0
     begin = [index for token, index in tokenizer.get_vocab().items() if token[0] in "Ġ▁" or token == "*CHI:"]
+    if correction == "boundary":
+        begin += tokenizer.convert_tokens_to_ids(["<s>", "</s>"])
     table = log_softmax(model, ids)
     log_begin = np.log(np.exp(table[:, begin]).sum(axis=1))  # that a word begins after each token
     total = 0.0
@@ -174,19 +178,21 @@ def test_agrees_with_one_string_at_a_time(kind, bos, items, budget, characters):
     contexts = [[context] * len(candidates) for context, candidates in items]
     candidates = [candidates for _, candidates in items]
     plain = Scorer(MODEL, tokenizer, bos=bos, batch_tokens=budget)
-    corrected = Scorer(MODEL, tokenizer, bos=bos, word_correction=True, batch_tokens=budget)
+    forms = ("boundary", "minicons")
+    corrected = [Scorer(MODEL, tokenizer, bos=bos, word_correction=form, batch_tokens=budget) for form in forms]
     with mock.patch.object(scorer, "CHARACTERS_AT_ONCE", characters):
         results = plain.log_probabilities(contexts, candidates)
-        both = corrected.log_probabilities(contexts, candidates)
+        both = zip(*(scorer.log_probabilities(contexts, candidates) for scorer in corrected), strict=True)
     for (context, own), scored, with_words in zip(items, results, both, strict=True):
         expected = [reference(DOUBLE, tokenizer, context, candidate, bos) for candidate in own]
         sums, counts = np.array(expected).T
         np.testing.assert_allclose(scored.log_probability, sums, atol=1e-4)
         assert scored.tokens.tolist() == counts.tolist()
         np.testing.assert_allclose(scored.mean(), sums / np.maximum(counts, 1), atol=1e-4)
-        np.testing.assert_allclose(with_words.log_probability, scored.log_probability, atol=1e-4)
-        words = [corrected_reference(DOUBLE, tokenizer, context, candidate, bos) for candidate in own]
-        np.testing.assert_allclose(with_words.word_corrected().log_probability, words, atol=1e-4)
+        for form, found in zip(forms, with_words, strict=True):
+            np.testing.assert_allclose(found.log_probability, scored.log_probability, atol=1e-4)
+            words = [corrected_reference(DOUBLE, tokenizer, context, candidate, bos, form) for candidate in own]
+            np.testing.assert_allclose(found.word_corrected().log_probability, words, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "gpt_neox", "opt"])
@@ -341,16 +347,18 @@ def test_beginnings_of_words():
     byte_level, sentencepiece = TOKENIZERS["bos"], TOKENIZERS["sentencepiece"]
     for tokenizer in (byte_level, sentencepiece):
         assert marks_words(tokenizer)
-        begin = tokenizer.convert_ids_to_tokens(word_beginnings(tokenizer).tolist())
+        begin = tokenizer.convert_ids_to_tokens(word_beginnings(tokenizer, "minicons").tolist())
         assert all(token[0] in "Ġ▁" or token == "*CHI:" for token in begin)
         assert set(tokenizer.tokenize("the ball")) & set(begin)
-    assert "*CHI:" in sentencepiece.convert_ids_to_tokens(word_beginnings(sentencepiece).tolist())
+        ours = tokenizer.convert_ids_to_tokens(word_beginnings(tokenizer).tolist())
+        assert set(ours) - set(begin) == {"<s>", "</s>"}
+    assert "*CHI:" in sentencepiece.convert_ids_to_tokens(word_beginnings(sentencepiece, "minicons").tolist())
     words = Tokenizer(models.WordLevel({"the": 0, "<unk>": 1}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     unmarked = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>")
     assert not marks_words(unmarked)
     with pytest.raises(UserError, match="do not mark the beginning of a word"):
-        Scorer(MODEL, unmarked, word_correction=True)
+        Scorer(MODEL, unmarked, word_correction="boundary")
     with pytest.raises(UserError, match="no beginning-of-sequence token"):
         Scorer(MODEL, unmarked, bos=True)
 
@@ -377,7 +385,7 @@ def test_minicons_agrees_item_by_item(kind, tmp_path):
         for _ in range(40)
     ]
     pairs += [["look at dog", "look at dogs"], ["the ball .", "the ball ?"], ["dog dog", "dog dog"]]
-    found = Scorer(model, tokenizer, word_correction=True).log_probabilities([["", ""]] * len(pairs), pairs)
+    found = Scorer(model, tokenizer, word_correction="minicons").log_probabilities([["", ""]] * len(pairs), pairs)
     for corrected in (False, True):
         own = [scored.word_corrected() if corrected else scored for scored in found]
         for reduction, scores in (
@@ -402,8 +410,33 @@ def test_minicons_agrees_after_a_context():
     expected = peer.conditional_score(
         contexts, candidates, reduction=lambda x: x.sum().item(), bow_correction=True
     )
-    scored = Scorer(MODEL, tokenizer, word_correction=True).log_probabilities(
+    scored = Scorer(MODEL, tokenizer, word_correction="minicons").log_probabilities(
         [[context] for context in contexts], [[" " + candidate] for candidate in candidates]
     )
     sums = [own.word_corrected().log_probability[0] for own in scored]
     np.testing.assert_allclose(sums, expected, atol=1e-4)
+
+
+def test_a_text_that_ends_has_ended_its_last_word():
+    """Of a model that ends its texts after a reply, minicons' form takes off what the end of sequence has."""
+    tokenizer = TOKENIZERS["bos"]
+    ends = copy.deepcopy(MODEL)
+    ends.lm_head = torch.nn.Linear(32, 300)  # with a bias for the end of sequence
+    with torch.no_grad():
+        ends.lm_head.weight.copy_(MODEL.lm_head.weight)
+        ends.lm_head.bias.zero_()
+        ends.lm_head.bias[tokenizer.eos_token_id] = 30.0
+    texts = [["the dog runs home ."]]
+    found = {
+        form: Scorer(ends, tokenizer, word_correction=form).log_probabilities([[""]], texts)[0].word_after[0]
+        for form in ("boundary", "minicons")
+    }
+    assert found["boundary"] == pytest.approx(0, abs=0.01)
+    assert found["minicons"] < -10
+
+
+def test_speaker_tags_end_a_word_however_they_are_written():
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens(["*MOT:"])  # which takes no space along
+    tag = tokenizer.convert_tokens_to_ids("*MOT:")
+    assert tag in word_beginnings(tokenizer) and tag not in word_beginnings(tokenizer, "minicons")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,12 @@ def run(name: str, items: pd.DataFrame, tmp_path: Path):
     items.to_parquet(tmp_path / "items.parquet")
     items = pd.read_parquet(tmp_path / "items.parquet")
     scores = suite.evaluate(MODEL, TOKENIZER, items, 4096)
-    for rule, of in {"": lambda *item: reference(*item)[0], "_word_corrected": corrected_reference}.items():
+    rules = {
+        "": lambda *item: reference(*item)[0],
+        "_word_corrected": corrected_reference,
+        "_word_corrected_minicons": partial(corrected_reference, correction="minicons"),
+    }
+    for rule, of in rules.items():
         if f"scores{rule}" in scores:
             for own, expected in zip(scores[f"scores{rule}"], expected_scores(items, of), strict=True):
                 np.testing.assert_allclose(own, expected, atol=1e-4)
@@ -229,7 +235,9 @@ def test_published_lexical_decision_with_and_without_bos(tmp_path):
     # "the" is one token: nothing is left to score without BOS. Its 0 is above any sum, and yet the pair is wrong.
     assert scores["scores_no_bos"].iloc[0][0] == 0.0 > scores["scores_no_bos"].iloc[0][1]
     assert scores["correct_no_bos"].tolist() == [False, False]
-    assert value(rows, metric="accuracy_no_bos") == value(rows, metric="accuracy_no_bos_word_corrected") == 0
+    assert (
+        value(rows, metric="accuracy_no_bos") == value(rows, metric="accuracy_no_bos_word_corrected_minicons") == 0
+    )
     path.write_text("lexeme,wug\nthe,\n")
     with pytest.raises(UserError, match="line 2: field 'wug' is empty"):
         read("lexical_decision_published", tmp_path)

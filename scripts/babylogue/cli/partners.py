@@ -9,6 +9,7 @@ from ..reinforcement.sampling import Reply, room_for_prompt, sample_replies, see
 from ..reinforcement.sampling_settings import SamplingSettings
 from ..scoring.loading import load_model
 from ..tokenizer.bpe import tag_ids
+from ..tokenizer.loading import encode_open
 
 Turn = tuple[str, str]  # speaker code, words
 SHOWN_TAGS = 20
@@ -89,4 +90,4 @@ class Partner:
         return f"{write_turns(codes, said)} {speaker_tag(self._speaker)}"
 
     def _tokens(self, turns: Sequence[Turn]) -> int:
-        return len(self.tokenizer(self._prompt(turns))["input_ids"])
+        return len(encode_open(self.tokenizer, [self._prompt(turns)])[0])

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import AutoTokenizer
 
 from ..errors import UserError
 from ..logs import logger, progress
+from ..tokenizer.loading import load_tokenizer
 from .architecture import build_model
 from .batches import Batch, epoch_batches
 from .checkpoints import save_model
@@ -107,7 +107,7 @@ def pretrain_from_files(
         "validation": content_digest(validation / TOKENS, validation / TEXTS),
     }
     return pretrain(
-        AutoTokenizer.from_pretrained(tokenizer),
+        load_tokenizer(tokenizer),
         read_tokens(train),
         read_tokens(validation),
         settings,

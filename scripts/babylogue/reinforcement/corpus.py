@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from ..tokenizer.loading import encode_open
+
 
 def corpus_batches(
     tokenizer: PreTrainedTokenizerBase,
@@ -23,7 +25,7 @@ def corpus_batches(
     """
     while True:
         chosen = [texts[index] for index in rng.integers(len(texts), size=size)]
-        encoded = [[*ids, tokenizer.eos_token_id][:max_tokens] for ids in tokenizer(chosen)["input_ids"]]
+        encoded = [[*ids, tokenizer.eos_token_id][:max_tokens] for ids in encode_open(tokenizer, chosen)]
         lengths = torch.tensor([len(ids) for ids in encoded], device=device)
         width = max(map(len, encoded))
         input_ids = torch.tensor([ids + [0] * (width - len(ids)) for ids in encoded], device=device)

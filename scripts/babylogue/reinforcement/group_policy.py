@@ -21,6 +21,8 @@ from ..model.checkpoints import no_space_is_a_user_error
 from ..model.context import prompt_room
 from ..model.state import TrainingState
 from ..preferences.accuracy import pair_accuracy
+from ..tokenizer.loading import encode_open
+from .continuing import way_of
 from .group_settings import GroupSettings, GRPOSettings, RLOOSettings
 from .guard import UPDATE, Watch, weights
 from .measures import checked_rewards, held_out_replies, measure_reference, penalised, trained_on
@@ -77,6 +79,16 @@ def train_group_policy(
     """
     if not prompts:
         raise UserError("the run has no prompts: choose another part of the corpus, or lower max_new_tokens")
+    if not way_of(model).padding:
+        raise UserError(
+            f"a {type(model).__name__} cannot be tuned by GRPO or RLOO, since padding on the left changes what it "
+            "predicts: tune it by PPO, or choose another parent"
+        )
+    if encode_open(tokenizer, prompts[:1]) != [tokenizer(prompts[0])["input_ids"]]:
+        raise UserError(
+            "the tokenizer puts a special token at the end of every text, and GRPO and RLOO cannot leave it out "
+            "of prompts: tune this model by PPO, or choose another parent"
+        )
     train, last = _datasets(prompts, settings, seed)
     rollouts = _Rollouts(model, tokenizer, reward, settings, state, heldout, held_out_prompts, seed)
     if resumed := state.newest():

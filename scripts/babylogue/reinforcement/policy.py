@@ -5,6 +5,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..errors import UserError
+from ..scoring.architecture import plain_logits, probe_strings, tolerance, works
+from .continuing import way_of
 
 
 class Policy(nn.Module):
@@ -14,7 +16,8 @@ class Policy(nn.Module):
     whatever the language model. Dropout is off for good: sampling and loss must see the same distribution.
 
     Raises `UserError` for a model whose logits are not its output embedding applied to its last hidden state
-    (scaled or capped logits): the head is applied at chosen positions only, which needs that form.
+    (scaled or capped logits): the head is applied at chosen positions only, which needs that form. And for one
+    that cannot be run, or not a token at a time (`way`).
     """
 
     def __init__(self, language_model: PreTrainedModel):
@@ -25,6 +28,7 @@ class Policy(nn.Module):
         nn.init.zeros_(self.value_head.weight)
         nn.init.zeros_(self.value_head.bias)
         _check_head(language_model)
+        self.way = way_of(language_model)
 
     @property
     def device(self) -> torch.device:
@@ -40,11 +44,6 @@ class Policy(nn.Module):
         return self.value_head(hidden).squeeze(-1)
 
 
-def positions(attention_mask: torch.Tensor) -> torch.Tensor:
-    """Position of each token in its own text (B, L) under left padding; padding is at 0."""
-    return (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)
-
-
 def mixed_precision(device: torch.device) -> torch.autocast:
     """Runs the transformer in bfloat16 on a GPU; the output layer and the value head stay in float32.
 
@@ -56,14 +55,21 @@ def mixed_precision(device: torch.device) -> torch.autocast:
 def action_states(
     language_model: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, actions: int
 ) -> torch.Tensor:
-    """Hidden states (B, T, H) from which the last `actions` = T tokens of `input_ids` (B, L) are predicted."""
+    """Hidden states (B, T, H) from which the last `actions` = T tokens of `input_ids` (B, L) are predicted.
+
+    Prompts are padded on the left, and replies, which end in the last columns, on the right.
+    """
     # The last token predicts nothing that is trained on.
-    inputs, mask = input_ids[:, :-1], attention_mask[:, :-1]
+    inputs = input_ids[:, :-1]
+    padding = attention_mask.long().argmax(dim=1, keepdim=True)  # (B, 1) columns before each text
+    # Each text is moved to the front of its row. No token sees what comes after it, so that padding at the end
+    # needs no mask, which recurrent models would not heed.
+    columns = torch.arange(inputs.shape[1], device=inputs.device)
+    inputs = inputs.gather(1, (columns + padding) % len(columns))
     with mixed_precision(language_model.device):
-        output = language_model.base_model(
-            input_ids=inputs, attention_mask=mask, position_ids=positions(mask), use_cache=False
-        )
-    return output.last_hidden_state[:, -actions:].to(language_model.dtype)
+        hidden = language_model.base_model(input_ids=inputs, use_cache=False).last_hidden_state
+    predicting = columns[-actions:] - padding  # (B, T)
+    return hidden.gather(1, predicting[..., None].expand(-1, -1, hidden.shape[-1])).to(language_model.dtype)
 
 
 def log_distribution(
@@ -92,12 +98,19 @@ def top_p_nucleus(log_probabilities: torch.Tensor, top_p: float) -> torch.Tensor
 
 
 def _check_head(language_model: PreTrainedModel) -> None:
-    device = language_model.device
-    probe = torch.zeros(1, 2, dtype=torch.long, device=device)
-    with torch.no_grad():
-        logits = language_model(input_ids=probe).logits
-        hidden = language_model.base_model(input_ids=probe).last_hidden_state
-        plain = language_model.get_output_embeddings()(hidden)
-    if not torch.allclose(logits, plain, rtol=1e-3, atol=1e-3):
-        kind = type(language_model).__name__
-        raise UserError(f"PPO cannot train a {kind} that scales or caps its logits: choose a parent model without")
+    """Raise UserError where the logits are not the output layer's of the last hidden states."""
+    kind = type(language_model).__name__
+    text, _ = probe_strings(language_model)
+    probe = torch.tensor([text], device=language_model.device)
+
+    @torch.no_grad()
+    def headed() -> torch.Tensor:
+        hidden = language_model.base_model(input_ids=probe, use_cache=False).last_hidden_state[0]
+        return language_model.get_output_embeddings()(hidden).float()
+
+    logits = plain_logits(language_model, text)
+    if logits.isfinite().all() and not works(headed, logits, tolerance(logits)):
+        raise UserError(
+            f"{kind}: models that scale or cap their logits, or make them by more than one layer, are neither "
+            "sampled from nor tuned on rewards here; choose another kind"
+        )

@@ -11,6 +11,7 @@ from ..logs import logger
 from ..preferences.exchanges import find_exchanges
 from ..preferences.tuning import reserved_for_rollouts, validation_families
 from ..preferences.tuning_settings import TuningSettings
+from ..tokenizer.loading import encode_open
 
 MOST_HELD_OUT = 100  # prompts: what an evaluation costs does not grow with the run
 
@@ -70,7 +71,7 @@ def hold_out(prompts: Sequence[str], share: float) -> tuple[list[str], list[str]
 def fitting_prompts(prompts: Iterable[str], tokenizer, max_tokens: int) -> list[str]:
     """The prompts that leave room for a reply: at most `max_tokens` with the child's tag."""
     prompts = list(prompts)
-    encoded = tokenizer([f"{prompt} {speaker_tag(CHILD)}" for prompt in prompts])["input_ids"]
+    encoded = encode_open(tokenizer, [f"{prompt} {speaker_tag(CHILD)}" for prompt in prompts])
     fitting = [prompt for prompt, ids in zip(prompts, encoded, strict=True) if len(ids) <= max_tokens]
     if len(fitting) < len(prompts):
         logger.warning(

@@ -9,8 +9,10 @@ from transformers import PreTrainedTokenizerBase
 from ..dialogue import CHILD, read_turns, speaker_tag
 from ..errors import UserError
 from ..tokenizer.bpe import tag_ids
+from ..tokenizer.loading import encode_open
 from . import objective
-from .policy import Policy, action_states, log_distribution, mixed_precision, positions, top_p_nucleus
+from .continuing import Continuation, pad_left
+from .policy import Policy, action_states, log_distribution, mixed_precision, top_p_nucleus
 
 
 @dataclass
@@ -80,9 +82,9 @@ def encode_prompts(
     """
     tag = speaker_tag(CHILD)
     tag_id = tokenizer.get_vocab().get(tag)
-    encoded = tokenizer([prompt if bare else f"{prompt} {tag}" for prompt in prompts])["input_ids"]
+    encoded = encode_open(tokenizer, [prompt if bare else f"{prompt} {tag}" for prompt in prompts])
     for prompt, ids in zip(prompts, encoded, strict=True):
-        if not bare and ids[-1] != tag_id:
+        if not bare and ids[-1:] != [tag_id]:
             raise UserError(f"the tokenizer has no single token {tag}: add the speaker tags to it before PPO")
         if len(ids) > max_tokens:
             raise UserError(
@@ -90,14 +92,6 @@ def encode_prompts(
                 "drop it, or lower max_new_tokens"
             )
     return encoded
-
-
-def pad_left(encoded: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and attention mask (B, P), padding on the left; the padding's id (0) is never attended to."""
-    width = max(map(len, encoded))
-    input_ids = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in encoded], device=device)
-    attention_mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in encoded], device=device)
-    return input_ids, attention_mask
 
 
 def draw(probabilities: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -126,8 +120,40 @@ def sample(
     """Sample one reply to each of the B prompts in `encoded` (from `encode_prompts`).
 
     `stops` are the ids of `stop_tokens`, or none, and nothing ends a reply. `generator` is on the policy's device;
-    in the same state it gives the same rollout.
+    in the same state it gives the same rollout. Where the model does not allow for padding (`Policy.way`), prompts
+    of one length are sampled together, lengths in ascending order.
     """
+    settings = {
+        "stops": stops,
+        "max_new_tokens": max_new_tokens,
+        "temperature": temperature,
+        "top_p": top_p,
+        "generator": generator,
+    }
+    if policy.way.padding:
+        return _sample_together(policy, tokenizer, encoded, **settings)
+    by_length: dict[int, list[int]] = {}
+    for index, ids in enumerate(encoded):
+        by_length.setdefault(len(ids), []).append(index)
+    groups = [by_length[length] for length in sorted(by_length)]
+    parts = [
+        _sample_together(policy, tokenizer, [encoded[index] for index in group], **settings) for group in groups
+    ]
+    return joined(parts, [index for group in groups for index in group])
+
+
+def _sample_together(
+    policy: Policy,
+    tokenizer: PreTrainedTokenizerBase,
+    encoded: Sequence[Sequence[int]],
+    *,
+    stops: Sequence[int],
+    max_new_tokens: int,
+    temperature: float,
+    top_p: float,
+    generator: torch.Generator,
+) -> Rollout:
+    """`sample` in one batch."""
     model = policy.language_model
     prompt_ids, attention_mask = pad_left(encoded, policy.device)
     rows, prompt_length = prompt_ids.shape
@@ -136,18 +162,14 @@ def sample(
     columns: dict[str, list[torch.Tensor]] = {
         name: [] for name in ("tokens", "actions", "log_probs", "entropies", "hidden", "nucleus")
     }
-    inputs, position_ids, cache = prompt_ids, positions(attention_mask), None
+    continuation, token, reading = Continuation(model, policy.way), None, active
     for _ in range(max_new_tokens):
         with mixed_precision(policy.device):
-            output = model.base_model(
-                input_ids=inputs,
-                attention_mask=attention_mask,
-                position_ids=position_ids,
-                past_key_values=cache,
-                use_cache=True,
-            )
-        cache = output.past_key_values
-        hidden = output.last_hidden_state[:, -1].to(model.dtype)  # (B, H)
+            if token is None:
+                hidden = continuation.read(prompt_ids, attention_mask)
+            else:
+                hidden = continuation.go_on(token, reading)
+        hidden = hidden.to(model.dtype)  # (B, H)
         log_p = log_distribution(model, hidden, temperature)  # (B, V)
         if top_p < 1:
             nucleus = top_p_nucleus(log_p, top_p)
@@ -162,10 +184,9 @@ def sample(
         columns["entropies"].append(torch.where(active, entropy, 0))
         columns["hidden"].append(hidden)
         attention_mask = torch.cat([attention_mask, active[:, None].long()], dim=1)
-        active = active & ~torch.isin(token[:, 0], stop_ids)
+        reading, active = active, active & ~torch.isin(token[:, 0], stop_ids)
         if not active.any():
             break
-        inputs, position_ids = token, position_ids[:, -1:] + 1
 
     stacked = {name: torch.stack(column, dim=1) for name, column in columns.items() if column}
     tokens, actions = stacked["tokens"], stacked["actions"]
@@ -184,6 +205,41 @@ def sample(
         replies=replies,
         finished=~active,
         end_token=~active,
+    )
+
+
+def joined(parts: Sequence[Rollout], rows: Sequence[int]) -> Rollout:
+    """The rows of several rollouts as one, each row of them at its place in `rows`."""
+    prompt = max(part.prompt_length for part in parts)
+    order = torch.tensor(rows, device=parts[0].input_ids.device).argsort()
+
+    def joined_columns(tensors: Sequence[torch.Tensor], side: str) -> torch.Tensor:
+        """Tensors (b, columns, ...) as one (B, most columns, ...), zeros on one side of the shorter."""
+        width = max(tensor.shape[1] for tensor in tensors)
+        whole = []
+        for tensor in tensors:
+            zeros = tensor.new_zeros(len(tensor), width - tensor.shape[1], *tensor.shape[2:])
+            whole.append(torch.cat([zeros, tensor] if side == "left" else [tensor, zeros], dim=1))
+        return torch.cat(whole)[order]
+
+    def whole_rows(name: str) -> torch.Tensor:
+        """Prompts and actions side by side, from the columns of `name` (b, p + t)."""
+        prompts = [getattr(part, name)[:, : part.prompt_length] for part in parts]
+        actions = [getattr(part, name)[:, part.prompt_length :] for part in parts]
+        return torch.cat([joined_columns(prompts, "left"), joined_columns(actions, "right")], dim=1)
+
+    replies = [reply for part in parts for reply in part.replies]
+    return Rollout(
+        input_ids=whole_rows("input_ids"),
+        attention_mask=whole_rows("attention_mask"),
+        prompt_length=prompt,
+        **{
+            name: joined_columns([getattr(part, name) for part in parts], "right")
+            for name in ("actions", "log_probs", "entropies", "hidden")
+        },
+        nucleus=None if parts[0].nucleus is None else joined_columns([part.nucleus for part in parts], "right"),
+        replies=[replies[index] for index in order.tolist()],
+        finished=torch.cat([part.finished for part in parts])[order],
     )
 
 

@@ -81,6 +81,20 @@ def pack(strings: Sequence[Tokens], *, word_after: bool = False) -> Row | None:
     return Row(ids, branch, positions, queries, targets, owners)
 
 
+def rows_apart(strings: Sequence[Tokens], *, word_after: bool = False) -> list[Row]:
+    """The strings of one item in a row each, those that are fed alike in one, as `pack` has them."""
+    alike: dict[tuple[int, ...], set[int]] = {}
+    for owner, string in enumerate(strings):
+        if string.scored:
+            alike.setdefault(tuple(string.ids[: string.scored[-1] + word_after]), set()).add(owner)
+    unscored = Tokens([], [])
+    rows = []
+    for owners in alike.values():
+        own = [string if owner in owners else unscored for owner, string in enumerate(strings)]
+        rows.append(pack(own, word_after=word_after))
+    return rows
+
+
 def stretches(sizes: Sequence[int], most: int) -> Iterator[slice]:
     """Consecutive stretches of items whose sizes sum to `most` at most; a larger item comes alone."""
     start = total = 0

@@ -7,18 +7,28 @@ string's words what stands after one word cancels with what stands before the ne
 log-probability that a word begins after the last. What stands before the first scored word is left out, as in
 minicons (`bow_correction`); it is the same for all candidates that share their context.
 
-The tokens that begin a word are minicons' too: those whose text begins with the mark, and added tokens that take
-the space before them along, as speaker tags do; an end of sequence is none. Sums differ from minicons' in what is
-never scored here: an end of sequence that the tokenizer appends (the correction is taken before it), and a space
-that is a token of its own at the very front of a string where the tokenizer gives it no width (upstream's rule). A
-string with no scored token has 0.0, where minicons fails.
+There are two opinions of what ends a word. In the "boundary" form, which Pimentel & Meister's follows, it is any
+token that begins a word, any speaker tag, and the special tokens that begin or end a text: a model whose texts end
+after the reply gives nearly all of its probability there to the end of sequence. The "minicons" form knows tokens
+whose text begins with the mark, and added tokens that take the space before them along, as speaker tags do; an end
+of sequence is none, so that such a model's sums are lowered by many nats that say nothing of words. The paper's
+figures have that form.
+
+Sums of the minicons form differ from minicons' in what is never scored here: an end of sequence that the tokenizer
+appends (the correction is taken before it), and a space that is a token of its own at the very front of a string
+where the tokenizer gives it no width (upstream's rule). A string with no scored token has 0.0, where minicons
+fails.
 """
+
+from typing import Literal
 
 import numpy as np
 
+from ..dialogue import TAG
 from ..errors import UserError
 
 MARKS = ("Ġ", "▁")  # of byte-level BPE; of sentencepiece
+Correction = Literal["boundary", "minicons"]
 
 
 def _mark(tokenizer) -> str:
@@ -32,14 +42,20 @@ def marks_words(tokenizer) -> bool:
     return bool(_mark(tokenizer))
 
 
-def word_beginnings(tokenizer) -> np.ndarray:
-    """Ids of the tokens that begin a word, ascending, int64. Raises UserError if none are marked so."""
+def word_beginnings(tokenizer, correction: Correction = "boundary") -> np.ndarray:
+    """Ids of the tokens before which a word ends, ascending, int64. Raises UserError if tokens have no marks."""
     mark = _mark(tokenizer)
     if not mark:
         raise UserError(
             f"{tokenizer.name_or_path or 'tokenizer'}: tokens do not mark the beginning of a word by "
             f"{' or '.join(MARKS)}, so there is no beginning-of-word correction"
         )
-    marked = {index for token, index in tokenizer.get_vocab().items() if token.startswith(mark)}
-    added = {index for index, token in tokenizer.added_tokens_decoder.items() if token.lstrip}
-    return np.array(sorted(marked | added), dtype=np.int64)
+    vocabulary = tokenizer.get_vocab()
+    ids = {index for token, index in vocabulary.items() if token.startswith(mark)}
+    ids |= {index for index, token in tokenizer.added_tokens_decoder.items() if token.lstrip}
+    if correction == "boundary":
+        ids |= {index for token, index in vocabulary.items() if TAG.fullmatch(token)}
+        # Where a text begins or ends, a word has ended.
+        special = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id)
+        ids |= {index for index in special if index is not None}
+    return np.array(sorted(ids), dtype=np.int64)

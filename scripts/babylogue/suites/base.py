@@ -24,6 +24,8 @@ from ..logs import logger
 from ..scoring.intervals import Estimate, stratified_mean, wilson
 from .sources import Source
 
+# Rules of decision with the beginning-of-word correction -> its form (scoring/words.py).
+CORRECTIONS = {"word_corrected": "boundary", "word_corrected_minicons": "minicons"}
 COLUMNS = ["item", "group", "contexts", "candidates", "answer", "value"]
 
 
@@ -41,8 +43,9 @@ def score_items(
 
     `correct` is the pipeline's rule, argmax with the first index on a tie, so that a tie with the right candidate
     in front counts; with `strict` the right candidate must score above all others. `bos` is the scorer's. `rules`
-    adds strict decisions by other scores: "word_corrected", the sum with the beginning-of-word correction (left
-    out, with a warning, where the tokenizer's tokens do not mark the beginning of a word), and "mean", a token.
+    adds strict decisions by other scores: "mean", a token, and one of CORRECTIONS, the sum with the
+    beginning-of-word correction (left out, with a warning, where the tokenizer's tokens do not mark the beginning
+    of a word).
 
     A string with no scored token (one token and none in front) has the score 0.0. Raises UserError, naming the
     item, for a string longer than the model's context.
@@ -51,11 +54,12 @@ def score_items(
     from ..scoring.scorer import Scorer
     from ..scoring.words import marks_words
 
-    if "word_corrected" in rules and not marks_words(tokenizer):
+    correction = next((rule for rule in rules if rule in CORRECTIONS), None)
+    if correction and not marks_words(tokenizer):
         logger.warning("tokens do not mark the beginning of a word: no scores with the correction for it")
-        rules = [rule for rule in rules if rule != "word_corrected"]
+        rules, correction = [rule for rule in rules if rule != correction], None
     scorer = Scorer(
-        model, tokenizer, bos=bos, word_correction="word_corrected" in rules, batch_tokens=batch_tokens
+        model, tokenizer, bos=bos, word_correction=CORRECTIONS.get(correction), batch_tokens=batch_tokens
     )
     scored = scorer.log_probabilities(*(items[name].tolist() for name in ("contexts", "candidates", "item")))
     answers, scores = items["answer"].tolist(), [own.log_probability.tolist() for own in scored]

@@ -2,13 +2,14 @@
 
 The sum over the whole of prompt and reply is compared, as in Padovani et al. (2025); the prompt is shared, so
 its part is the same on both sides and only the reply is summed here. `accuracy_word_corrected` is with the
-beginning-of-word correction, as that paper has it, and `accuracy_mean` compares means over the scored tokens; both
-are strict.
+beginning-of-word correction, `accuracy_word_corrected_minicons`, of the paper's own pairs, with minicons' form of
+it, which that paper has, and `accuracy_mean` compares means over the scored tokens; all are strict.
 
 Items and item scores have one more column, no_shared_token (bool: neither reply has a token of the prompt).
 `accuracy_no_shared_token` is of these pairs alone: what repetition gives away cannot help there.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,11 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     )
 
 
-def evaluate(model, tokenizer, items: pd.DataFrame, batch_tokens: int) -> pd.DataFrame:
-    """Item scores, a tie counting as wrong, with the column no_shared_token."""
-    scored = score_items(model, tokenizer, items, batch_tokens, strict=True, rules=("word_corrected", "mean"))
+def evaluate(
+    model, tokenizer, items: pd.DataFrame, batch_tokens: int, *, correction: str = "word_corrected"
+) -> pd.DataFrame:
+    """Item scores, a tie counting as wrong, with the column no_shared_token; `correction`: of base.CORRECTIONS."""
+    scored = score_items(model, tokenizer, items, batch_tokens, strict=True, rules=(correction, "mean"))
     return scored.assign(no_shared_token=items["no_shared_token"].to_numpy())
 
 
@@ -71,7 +74,7 @@ SUITES = {
         f"Dialogue minimal pairs matched in {unit}, {what}",
         read,
         needs=("pairs",),
-        evaluator=evaluate,
+        evaluator=partial(evaluate, correction="word_corrected_minicons") if what is _PUBLISHED else evaluate,
         aggregator=rows,
     )
     for name, unit, what in (

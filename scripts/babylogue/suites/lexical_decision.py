@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from random import Random
@@ -127,6 +128,6 @@ SUITES = {
         "Lexical decision: words of the training text against non-words made for them",
         read,
         needs=("triplets",),
-        evaluator=evaluate,
+        evaluator=partial(evaluate, correction="word_corrected"),
     )
 }

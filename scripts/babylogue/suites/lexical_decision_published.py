@@ -3,8 +3,8 @@
 Without a token in front the first subword of an isolated word has no probability, and a word of one token has
 nothing to score. `accuracy` and `accuracy_ties_half` have the beginning of sequence in front, `accuracy_no_bos`
 has not; there a pair is wrong if either side has nothing to score, as in the paper, whose scorer failed on such
-pairs. `accuracy_word_corrected` and `accuracy_no_bos_word_corrected` are the same two with the beginning-of-word
-correction; the last is the paper's score.
+pairs. `accuracy_word_corrected_minicons` and `accuracy_no_bos_word_corrected_minicons` are the same two with the
+beginning-of-word correction of minicons; the last is the paper's score.
 """
 
 from functools import partial
@@ -37,12 +37,15 @@ def read(inputs: dict[str, list[Path]]) -> pd.DataFrame:
     )
 
 
-def evaluate(model, tokenizer, items: pd.DataFrame, batch_tokens: int) -> pd.DataFrame:
-    """Item scores, strict, and beside them those of the rules word_corrected, no_bos and no_bos_word_corrected."""
-    score = partial(score_items, model, tokenizer, items, batch_tokens, strict=True, rules=("word_corrected",))
+def evaluate(model, tokenizer, items: pd.DataFrame, batch_tokens: int, *, correction: str) -> pd.DataFrame:
+    """Item scores, strict, and beside them those of the rules `correction`, no_bos and no_bos_{correction}.
+
+    `correction` is one of base.CORRECTIONS.
+    """
+    score = partial(score_items, model, tokenizer, items, batch_tokens, strict=True, rules=(correction,))
     table, bare = score(bos=None if tokenizer.bos_token_id is None else True), score(bos=False)
     scored = np.array([min(tokens) > 0 for tokens in bare["tokens"]])
-    for rule in ("", "_word_corrected"):
+    for rule in ("", f"_{correction}"):
         if f"scores{rule}" in bare:
             table[f"scores_no_bos{rule}"] = bare[f"scores{rule}"]
             table[f"correct_no_bos{rule}"] = bare[f"correct{rule}"] & scored
@@ -55,6 +58,6 @@ SUITES = {
         "Published lexical decision: words against non-words",
         read,
         (Source("lexical_decision/pairs.csv", HOME, release="lexical_decision"),),
-        evaluator=evaluate,
+        evaluator=partial(evaluate, correction="word_corrected_minicons"),
     )
 }

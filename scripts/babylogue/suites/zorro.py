@@ -1,6 +1,7 @@
 """Zorro (Huebner et al. 2021): 23 paradigms in child-directed vocabulary, lower-cased.
 
-`accuracy_word_corrected` is the score of Padovani et al. (2025), strict and with the beginning-of-word correction.
+`accuracy_word_corrected_minicons` is the score of Padovani et al. (2025), strict and with the beginning-of-word
+correction of minicons.
 """
 
 from functools import partial
@@ -49,7 +50,7 @@ SOURCE = Source(
     release="zorro",
     sha256="3e9c07a82451270dccb75bfa569a835e6998decc648677b1ef7c4f0003fae9c9",
 )
-evaluate = partial(score_items, rules=("word_corrected",))
+evaluate = partial(score_items, rules=("word_corrected_minicons",))
 SUITES = {
     "zorro": Suite(
         "zorro", "Zorro: grammatical minimal pairs in a child's vocabulary", read, (SOURCE,), evaluator=evaluate

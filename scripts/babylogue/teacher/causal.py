@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from ..errors import UserError
+from ..scoring.architecture import plain_logits, probe_strings, read_on, tolerance, window, works
+from ..tokenizer.loading import load_tokenizer
 
 MIN_ROWS = 8  # fewer rows than this use a CPU badly: rather pad them
 
@@ -26,33 +28,72 @@ def load_causal(folder: str | Path, device: str | None = None):
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=precision(device), use_safetensors=True, trust_remote_code=False
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{folder} holds no causal language model: {str(error).splitlines()[0]}") from None
-    return model.to(device).eval().requires_grad_(False), tokenizer
+    return model.to(device).eval().requires_grad_(False), load_tokenizer(folder)
 
 
 class PrefixModel:
     """A model that has read `prefix_ids`; every row that it reads afterwards continues that prefix."""
 
     def __init__(self, model, prefix_ids: Sequence[int]):
-        """Raises UserError for an architecture whose logits are more than its last hidden states and a head."""
+        """Raises UserError for an architecture whose logits are more than its last hidden states and a head.
+
+        And for one that cannot go on from what it has read.
+        """
         self.device = model.device
         self.prefix_length = len(prefix_ids)
         self._decoder, self._head = model.base_model, model.get_output_embeddings()
         self._softcap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
         with torch.inference_mode():
             ids = torch.tensor([list(prefix_ids)], device=self.device)
-            output = self._decoder(input_ids=ids, use_cache=True)
-            own = model(input_ids=ids, logits_to_keep=1).logits[:, -1]
-            if not torch.allclose(self.logits(output.last_hidden_state[:, -1]), own.float(), rtol=1e-2, atol=1e-2):
-                raise UserError(
-                    f"{model.name_or_path}: models of type {model.config.model_type} are not supported here"
-                )
-        self._cache = output.past_key_values
+            try:
+                _, self._cache = read_on(self._decoder, None, input_ids=ids)
+            except Exception as error:  # of any type, by architecture
+                raise _unsupported(model) from error
+        first, second = probe_strings(model)
+        if not self._reads_as_plain(model, prefix_ids, [first, first[::-1]]):
+            raise _unsupported(model)
+        self._pads = self._reads_as_plain(model, prefix_ids, [first, second])
+        self._window = window(model.config)
+
+    @torch.inference_mode()
+    def _reads_as_plain(self, model, prefix_ids: Sequence[int], rows: Sequence[list[int]]) -> bool:
+        """Whether rows, their last token read by itself, have the predictions of plain texts."""
+        plain = torch.stack([plain_logits(model, [*prefix_ids, *row])[-2:] for row in rows])
+
+        def attempt():
+            hidden, cache, mask, positions = self.read([row[:-1] for row in rows])
+            last = torch.tensor([row[-1] for row in rows], device=self.device)
+            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
+            # In another order, as rows are left out when they end.
+            order = torch.arange(len(rows), device=self.device).flip(0)
+            cache.batch_select_indices(order)
+            logits, _ = self.step(last[order], cache, mask[order], positions[order])
+            return torch.stack([self.logits(hidden[:, -1]), logits.flip(0)], dim=1)
+
+        return works(attempt, plain, tolerance(plain))
+
+    def reads_together(self, lengths: Sequence[int]) -> bool:
+        """Whether rows of these lengths can be read in one batch, the shorter ones padded.
+
+        Not by every architecture, nor beyond a window of attention, from which the padding pushes the prefix out.
+        """
+        return len(set(lengths)) == 1 or (self._pads and self.prefix_length + max(lengths) <= self._window)
+
+    def batches(self, lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+        """Indices of rows that can be read together: of similar lengths, or of one where the model wants that."""
+        if not lengths or self.reads_together(lengths):
+            return batches_by_length(lengths, batch_size)
+        return [
+            [indices[place] for place in range(start, min(start + batch_size, len(indices)))]
+            for length in sorted(set(lengths))
+            for indices in [[index for index, own in enumerate(lengths) if own == length]]
+            for start in range(0, len(indices), batch_size)
+        ]
 
     def logits(self, hidden):
         """Next-token logits (..., vocabulary), float32, of hidden states (..., hidden)."""
@@ -76,25 +117,33 @@ class PrefixModel:
         positions = (mask.cumsum(dim=1) - 1)[:, self.prefix_length :]  # (rows, width)
         cache = copy.deepcopy(self._cache)
         cache.batch_repeat_interleave(len(rows))
-        output = self._decoder(
+        output, cache = read_on(
+            self._decoder,
+            cache,
             input_ids=torch.from_numpy(ids).to(self.device),
             attention_mask=mask,
             position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
         )
-        return output.last_hidden_state, output.past_key_values, mask, positions[:, -1] + 1
+        return output.last_hidden_state, cache, mask, positions[:, -1] + 1
 
     def step(self, tokens, cache, mask, positions):
         """Read one more token (rows,) of every row: next-token logits (rows, vocabulary), cache."""
-        output = self._decoder(
+        output, cache = read_on(
+            self._decoder,
+            cache,
             input_ids=tokens[:, None],
             attention_mask=mask,
             position_ids=positions[:, None],
-            past_key_values=cache,
-            use_cache=True,
         )
-        return self.logits(output.last_hidden_state[:, -1]), output.past_key_values
+        return self.logits(output.last_hidden_state[:, -1]), cache
+
+
+def _unsupported(model) -> UserError:
+    kind = model.config.model_type
+    return UserError(
+        f"{model.name_or_path}: models of type {kind} are not supported here, since they change their logits or "
+        "cannot go on from a prefix; take a transformer"
+    )
 
 
 def batches_by_length(lengths: Sequence[int], batch_size: int) -> list[list[int]]:

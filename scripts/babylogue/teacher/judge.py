@@ -8,7 +8,7 @@ import torch
 
 from ..errors import UserError
 from ..logs import progress
-from .causal import PrefixModel, batches_by_length, load_causal
+from .causal import PrefixModel, load_causal
 from .prompts import lines, plain
 
 HIGHEST = 5
@@ -55,7 +55,7 @@ class Judge:
         rows = [self._row(prompt, reply) for prompt, reply in zip(prompts, replies, strict=True)]
         shares = np.zeros((len(rows), HIGHEST + 1))
         with progress(total=len(rows), description="judge", unit="reply") as bar:
-            for batch in batches_by_length([len(row) for row in rows], self.batch_size):
+            for batch in self._model.batches([len(row) for row in rows], self.batch_size):
                 hidden = self._model.read([rows[index] for index in batch])[0][:, -1]
                 logits = self._model.logits(hidden)[:, self._digits]
                 shares[batch] = logits.double().softmax(dim=-1).cpu().numpy()

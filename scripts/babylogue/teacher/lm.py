@@ -1,6 +1,7 @@
 """A teacher: a pre-trained language model that writes child replies and says how probable replies are."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pandas as pd
 import torch
 
 from ..logs import progress
-from .causal import PrefixModel, batches_by_length, load_causal, nucleus_sample
+from ..tokenizer.loading import encode_open
+from .causal import PrefixModel, load_causal, nucleus_sample
 from .draws import own_generator
 from .prompts import FEW_SHOT, encoded_exchange, lines, one_turn, plain
 from .settings import RepliesSettings
@@ -21,7 +23,7 @@ class TeacherModel:
         """Load the model folder; `device` None takes CUDA where there is one. Raises UserError (`load_causal`)."""
         model, self.tokenizer = load_causal(folder, device)
         self.batch_size = batch_size
-        self._model = PrefixModel(model, self.tokenizer(FEW_SHOT).input_ids)
+        self._model = PrefixModel(model, encode_open(self.tokenizer, [FEW_SHOT])[0])
         self._newline = self._encode("a\n")[-1]
         vocabulary = model.get_output_embeddings().weight.shape[0]
         texts = self.tokenizer.batch_decode([[token] for token in range(len(self.tokenizer))])
@@ -41,9 +43,14 @@ class TeacherModel:
         """
         tails = {prompt: self._encode(lines(prompt)) for prompt in dict.fromkeys(prompt for prompt, _ in keys)}
         order = sorted(keys, key=lambda key: len(tails[key[0]]))
-        for start in range(0, len(order), settings.batch_size):
-            batch = order[start : start + settings.batch_size]
-            yield self._table(batch, self._sample(batch, tails, settings), tails)
+        # Prompts of several lengths together where the model can read them so, and of one length where not.
+        groups = [order]
+        if order and not self._model.reads_together([len(tail) for tail in tails.values()]):
+            groups = [list(group) for _, group in groupby(order, key=lambda key: len(tails[key[0]]))]
+        for group in groups:
+            for start in range(0, len(group), settings.batch_size):
+                batch = group[start : start + settings.batch_size]
+                yield self._table(batch, self._sample(batch, tails, settings), tails)
 
     def _table(self, keys: list[tuple[str, int]], written, tails: dict[str, list[int]]) -> pd.DataFrame:
         texts = [one_turn(self.tokenizer.decode(ids, skip_special_tokens=True)) for ids, _ in written]
@@ -73,7 +80,7 @@ class TeacherModel:
         rows = [self._row(*pair) for pair in unique]
         values: dict[tuple[str, str], tuple[float, int]] = {}
         with progress(total=len(rows), description="teacher log-probabilities", unit="reply") as bar:
-            for batch in batches_by_length([len(ids) for ids, _ in rows], self.batch_size):
+            for batch in self._model.batches([len(ids) for ids, _ in rows], self.batch_size):
                 sums = self._score([rows[index] for index in batch])
                 values.update((unique[i], (total, rows[i][1])) for i, total in zip(batch, sums, strict=True))
                 bar.update(len(batch))

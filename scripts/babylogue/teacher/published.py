@@ -142,6 +142,8 @@ def _convert_gguf(file: Path, staging: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from ..scoring.loading import make_savable
+
     if file.suffix != ".gguf":
         raise UserError(f"{file.name} is not a .gguf file: name a .gguf file or a model folder")
     logger.info("converting %s to safetensors", file.name)
@@ -155,6 +157,7 @@ def _convert_gguf(file: Path, staging: Path) -> None:
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.load_state_dict(read.state_dict())
     model.generation_config = read.generation_config
+    make_savable(model.generation_config, file)
     model.save_pretrained(staging)
     tokenizer.save_pretrained(staging)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..tokenizer.loading import encode_open, load_tokenizer
 from .draws import own_seed
 from .prompts import FEW_SHOT, encoded_exchange, lines, one_turn
 from .settings import RepliesSettings
@@ -25,8 +26,8 @@ class VllmEngine:
         from vllm import LLM
 
         self._engine = LLM(model=str(folder), dtype="bfloat16", max_model_len=MAX_TOKENS)
-        self._tokenizer = self._engine.get_tokenizer()
-        self._few_shot = self._tokenizer(FEW_SHOT).input_ids
+        self._tokenizer = load_tokenizer(folder)
+        self._few_shot = encode_open(self._tokenizer, [FEW_SHOT])[0]
 
     def write(self, keys: Sequence[tuple[str, int]], settings: RepliesSettings) -> Iterator[pd.DataFrame]:
         """Replies to prompts by number, (prompt, sample), as tables with `cache.COLUMNS`, a batch at a time."""
