@@ -63,21 +63,13 @@ def rows(item_scores: pd.DataFrame) -> list[dict]:
     return [*accuracy_rows(item_scores), percent_row("all", subset, wilson(own))]
 
 
-_OWN = "true against random replies of held-out children"
-_PUBLISHED = "as published: one-sided in their filters"
+def pair_suite(name: str, description: str = "Dialogue minimal pairs") -> Suite:
+    """The suite of the pair set of that name."""
+    return Suite(name, description, read, needs=("pairs",), evaluator=evaluate, aggregator=rows)
+
+
 SUITES = {
-    name: Suite(
-        name,
-        f"Dialogue minimal pairs matched in {unit}, {what}",
-        read,
-        needs=("pairs",),
-        evaluator=evaluate,
-        aggregator=rows,
-    )
-    for name, unit, what in (
-        ("dialogue_words", "words", _OWN),
-        ("dialogue_tokens", "tokens", _OWN),
-        ("dialogue_words_published", "words", _PUBLISHED),
-        ("dialogue_tokens_published", "tokens", _PUBLISHED),
-    )
+    name: pair_suite(name)
+    for name in ("dialogue_words", "dialogue_tokens", "dialogue_words_published", "dialogue_tokens_published")
 }
+"""Those of the registry; `pair_suite` makes one of any other name."""
