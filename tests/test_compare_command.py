@@ -35,7 +35,8 @@ def test_differences_are_those_of_the_report(small):
     assert (table["a"] - table["b"]).to_numpy() == pytest.approx(table["difference"].to_numpy())
     # Fewer are shown than the report has, so less is adjusted for.
     headline = table["metric"] == "accuracy"
-    assert table.loc[headline, "p_holm"].to_numpy() == pytest.approx(holm(table.loc[headline, "p"]))
+    adjusted = holm(table.loc[headline, "p"])
+    assert table.loc[headline, "p_holm"].to_numpy() == pytest.approx(adjusted, nan_ok=True)
     assert table.loc[~headline, "p_holm"].isna().all() and (~headline).any()
 
 
@@ -43,7 +44,7 @@ def test_a_model_that_is_its_parent_bit_for_bit_is_no_test(small, tmp_path):
     """Steps that change no weight: of the run nothing is left but its start."""
     workflow = copy_of(small, tmp_path)
     config = yaml.safe_load(workflow.read("small.yaml"))
-    still = {"method": "ppo", "parent": "base", "reward": "bleu", "prompts": 32, "learning_rate": 1.0e-12}
+    still = {"method": "ppo", "parent": "base", "reward": "bleu", "prompts": 32, "learning_rate": 1.0e-300}
     config["models"]["ppo_still"] = still
     workflow.write("small.yaml", yaml.safe_dump(config))
     workflow.snakemake("--cores", "1", *OVERLAY, "--", "results/report/comparisons.csv")

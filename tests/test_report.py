@@ -493,6 +493,29 @@ def test_a_run_whose_best_is_its_start_is_said_to_be_its_parent():
     assert "its parent<" not in moved and "the start is what was kept" not in moved
 
 
+def test_a_model_with_the_weights_of_its_parent_is_said_to_be_it():
+    same = difference("dpo_natural", "dialogue_words", 0.0, np.nan, half=0.0) | {"test": "same_weights"}
+    other = difference("ppo_bleu", "dialogue_words", -1.7, 0.4)
+    page = Page(page_of(comparisons=comparisons_table([same, other])))
+    (head,) = (rows[0] for caption, rows in page.tables.items() if caption.startswith("Scores;"))
+    assert [name for name in head if "its parent" in name] == ["dpo_natural dpo: its parent"]
+    found = page.table("Differences between models")
+    assert found["dialogue_words accuracy; 200 items"][0] == "0 same weights"
+    assert "for the 1 test of the family" in " ".join(" ".join(page.text).split())
+
+
+def test_a_mark_is_of_the_parents_checkpoint_that_the_model_starts_from():
+    """A model that starts from an early checkpoint of the reference is compared with it at two checkpoints."""
+    models = [MODELS[0], MODELS[1] | {"parent_checkpoint": "chck_50K"}]
+    rows = [
+        difference("dpo_natural", "dialogue_words", value, 1e-6, against_checkpoint=name)
+        for name, value in (("final", -5.0), ("chck_50K", 5.0))
+    ]
+    for order in (rows, rows[::-1]):
+        scores = Page(page_of(models=models, comparisons=comparisons_table(order))).scores()
+        assert "\N{BLACK UP-POINTING TRIANGLE}" in scores["dialogue_words", "dpo_natural"]
+
+
 def test_page_says_what_made_the_models_and_what_it_took():
     made = {"settings": {"beta": 0.1}, "commit": "c0ffee", "python": "3.12.1", "packages": {"torch": "2.13.0"}}
     settings = {"base": made, "dpo_natural": made | {"commit": "bead", "packages": {"torch": "2.11.0"}}}

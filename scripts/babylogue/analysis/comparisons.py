@@ -27,14 +27,13 @@ from ..errors import UserError
 from ..logs import progress
 from ..suites.base import Suite
 from ..suites.reading import COVARIATES, MEASURES, reading_scores
-from .differences import HEADLINES, Columns, Difference, bootstrap, holm, of_bootstraps, of_credits
+from .differences import HEADLINES, SAME_WEIGHTS, Columns, Difference, bootstrap, holm, of_bootstraps, of_credits
 
 COLUMNS = [
     "run", "checkpoint", "against", "against_checkpoint", "suite", "metric", "difference", "ci_low", "ci_high",
     "p", "p_holm", "family", "differs", "test", "n", "seeds",
 ]  # fmt: skip
 _ADJUSTED = ("p_holm", "family", "differs")
-SAME_WEIGHTS = "same_weights"
 ALPHA = 0.05
 BULK = {"scores", "tokens"}  # of item scores
 

@@ -12,6 +12,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..analysis.differences import SAME_WEIGHTS
 from ..analysis.rewarded_runs import CORRELATION_COLUMNS, RUN_COLUMNS
 from .beside_paper import beside_paper
 from .charts import (
@@ -253,9 +254,18 @@ def _method(results: Results, run: str) -> str | None:
 
 
 def _unmoved(results: Results) -> set[str]:
-    """The runs on rewarded replies that are shown at `best` where that is, in every seed, the start."""
+    """The runs that are shown at a checkpoint with the weights of their parent, in every seed.
+
+    Those on rewarded replies are known by their best step too, since not every run is compared.
+    """
     kept = results.rewarded_runs.groupby("run")["best_step"].max()
-    return {run for run, step in kept.items() if step == 0 and results.checkpoints.get(run) == "best"}
+    unmoved = {run for run, step in kept.items() if step == 0 and results.checkpoints.get(run) == "best"}
+    same = results.comparisons[results.comparisons["test"] == SAME_WEIGHTS]
+    started_from = {
+        (model["run"], model.get("parent"), model.get("parent_checkpoint")) for model in results.models
+    }
+    sides = set(same[["run", "against", "against_checkpoint"]].itertuples(index=False, name=None))
+    return unmoved | {run for run, *_ in sides & started_from}
 
 
 def _words(logs: Logs) -> dict[str, int]:
