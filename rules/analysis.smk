@@ -58,20 +58,12 @@ QUOTED = [
 ]
 
 
-def tuning_pairs(suite):
-    """The natural pairs that shallow baselines of a dialogue suite learn from: the most like the suite's own."""
-    construction = "published" if suite.endswith("_published") else "two_sided"
-    match = suite.split("_")[1]
-    likeness = {
-        name: (row.construction == construction, row.match == match)
-        for name, row in NATURAL.items()
-        if row.part == "tune"
-    }
-    return max(likeness, key=likeness.get, default=None)
-
-
-# Shallow baselines learn from natural pairs; without any there are none.
-DIALOGUE = {suite: pairs for suite in REPORTED if suite.startswith("dialogue_") and (pairs := tuning_pairs(suite))}
+# Suite of pairs -> the set that its shallow baselines learn from; without natural pairs there are none.
+DIALOGUE = {
+    suite: pairs
+    for suite in REPORTED
+    if suite in PAIR_SUITES and (pairs := pair_suites.baseline_pairs(PAIR_SUITES[suite], CONFIG.pairs))
+}
 
 
 def sets_in_use():

@@ -64,6 +64,8 @@ def published_part(run):
         if name in sets and row.hub
     }
     told = {role: origin(name) for role, name in found.items()} | given
+    if "judge" in told:
+        told["judge"] |= {"fit_to_judge": CONFIG.published[CONFIG.teacher.judge].fit_to_judge}
     if getattr(row, "adult_share", 0):
         told["dialogue between adults"] = {"name": "transcripts", "origin": "a folder of one's own"}
     return told | {role: model for part in behind for role, model in part.items()}

@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,9 +12,8 @@ from babylogue.cluster import require_no_jobs_left
 from babylogue.errors import UserError
 from babylogue.fingerprint import fingerprint
 from babylogue.inputs import files_at, state_of
-from babylogue.suites.registry import NAMES as SUITES
-from babylogue.suites.registry import load as load_suite
-from babylogue.suites.registry import module as suite_module
+from babylogue.suites import pair_suites, registry
+from babylogue.suites.base import defined_in
 from babylogue.suites.registry import parts as suite_parts
 from babylogue.transcripts.settings import PARTS
 
@@ -21,6 +21,8 @@ gc.set_threshold(100_000, 50, 50)  # a large DAG lives to the end; to look it th
 
 RESULTS = CONFIG.results
 MODELS = f"{RESULTS}/models/{{run}}/seed{{seed}}"
+PAIR_SUITES = {name: row for name, row in CONFIG.pairs.items() if pair_suites.is_suite(row)}
+SUITES = {*registry.NAMES, *PAIR_SUITES}
 
 
 def one_of(names):
@@ -36,6 +38,19 @@ wildcard_constraints:
     part=one_of(PARTS),
     pairs=one_of(CONFIG.pairs),
     published=one_of(CONFIG.published),
+
+
+def load_suite(name):
+    """The suite of that name: a benchmark, or a pair set of the test part."""
+    if name in PAIR_SUITES:
+        suite = defined_in(suite_module(name), name)
+        return replace(suite, description=pair_suites.description(PAIR_SUITES[name]))
+    return registry.load(name)
+
+
+def suite_module(name):
+    """The module that defines the suite."""
+    return pair_suites.module(PAIR_SUITES[name]) if name in PAIR_SUITES else registry.module(name)
 
 
 def code(script, *modules):

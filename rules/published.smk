@@ -15,7 +15,7 @@ localrules:
 
 def published_settings(wildcards):
     """Where the model comes from."""
-    return settings_of(FETCHED[wildcards.published], "remote")
+    return settings_of(FETCHED[wildcards.published], "remote", "fit_to_judge")
 
 
 def published_files(wildcards):

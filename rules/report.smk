@@ -9,7 +9,7 @@ index.html; report/figures/, every figure of the page as {name}.svg and its data
 from dataclasses import asdict
 
 from babylogue.report.ending import ending, stopped
-from babylogue.report.published import PAIRS as PUBLISHED_PAIRS
+from babylogue.report.paper_models import paper_models
 
 SCORES = [score for score in CONFIG.scores() if score[-1] not in MISSING]
 if not SCORES:
@@ -42,10 +42,9 @@ REPORT = [
     f"{RESULTS}/report/index.html",
     *expand(f"{RESULTS}/report/{{table}}.{{form}}", table=TABLES, form=["csv", "parquet"]),
 ]
-TALK_TO = next((run for run, row in CONFIG.models.items() if row.method != "pretrain"), next(iter(CONFIG.models)))
-# As in the table of models, but what others start from stands first: a preset's rows come before the default's.
-COLUMNS = [*rows(CONFIG.models, "method", "pretrain")]
-COLUMNS += [run for run in CONFIG.models if run not in COLUMNS]
+# The first tuned model in the order of `CONFIG.models`, which files laid over others do not change; without any, a
+# pre-trained one.
+TALK_TO = [*(run for run, row in CONFIG.models.items() if row.method != "pretrain"), *CONFIG.models][0]
 SHOWN = {"method", "parent", "parent_checkpoint", "text", "pairs", "reward"}
 
 
@@ -59,9 +58,13 @@ localrules:
     report,
 
 
-def published_pairs(name):
-    """Whether a pair set is the paper's own."""
-    return getattr(CONFIG.pairs[name], "hub", None) in PUBLISHED_PAIRS
+def shown_models():
+    """The rows of the table of models for the page, with the model of the paper that each is, if any."""
+    followed = {run: paper._asdict() for run, paper in paper_models(CONFIG).items()}
+    return [
+        {"run": run, "checkpoint": REPORTED_AT[run], "paper": followed.get(run), **row.model_dump(include=SHOWN)}
+        for run, row in CONFIG.models.items()
+    ]
 
 
 def say_what_was_made():
@@ -154,8 +157,8 @@ rule report:
         correlations=f"{RESULTS}/report/reward_correlations.csv",
         replies=f"{RESULTS}/report/replies.csv" if REPLIES else [],
         statistics=f"{RESULTS}/corpus/statistics.json",
-        logs=[model_file(run, "log.csv").format(seed=seed) for run in COLUMNS for seed in CONFIG.seeds],
-        settings=[model_file(run, "settings.yaml").format(seed=CONFIG.seeds[0]) for run in COLUMNS],
+        logs=[model_file(run, "log.csv").format(seed=seed) for run in CONFIG.models for seed in CONFIG.seeds],
+        settings=[model_file(run, "settings.yaml").format(seed=CONFIG.seeds[0]) for run in CONFIG.models],
         templates=TEMPLATES,
         published=[os.path.relpath(PAGE / name) for name in ("published_scores.csv", "published_trajectory.csv")],
     output:
@@ -178,14 +181,13 @@ rule report:
     params:
         code=code("report.py"),
         benchmarks=f"{RESULTS}/benchmarks",
-        models=[
-            {"run": run, "checkpoint": REPORTED_AT[run], **CONFIG.models[run].model_dump(include=SHOWN)}
-            for run in COLUMNS
-        ],
+        models=shown_models(),
         suites=suite_descriptions,
         seeds=CONFIG.seeds,
         source=CONFIG.transcripts.source,
-        own_items=[suite for suite in REPORTED if suite in CONFIG.pairs and not published_pairs(suite)],
+        pair_suites={
+            suite: pair_suites.paper_suite(PAIR_SUITES[suite]) for suite in REPORTED if suite in PAIR_SUITES
+        },
         quotes=CONFIG.report.quotes,
         sampling=REPLIES and settings_of(REPLIES),
         judge=(
@@ -193,5 +195,6 @@ rule report:
             if any("judge" in reward_needs(row.reward) for row in REWARDED.values())
             else None
         ),
+        judge_fits=CONFIG.published[CONFIG.teacher.judge].fit_to_judge,
     script:
         "../scripts/report.py"

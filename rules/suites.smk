@@ -11,7 +11,8 @@ from babylogue.suites.releases import RELEASES, address
 
 DOWNLOADS = f"{RESULTS}/releases"
 # Suites that are asked for and cannot be had: left out of the targets and listed in the report by name.
-MISSING = missing(sorted({suite for *_, suite in CONFIG.scores()}), CONFIG.suites, DOWNLOADS, os.environ)
+BENCHMARKS = sorted({suite for *_, suite in CONFIG.scores()} - set(PAIR_SUITES))
+MISSING = missing(BENCHMARKS, CONFIG.suites, DOWNLOADS, os.environ)
 if workflow.is_main_process:
     for absent in MISSING.values():
         logger.warning(f"suite {absent.suite} is left out: {absent.reason}; get it from {absent.home}")

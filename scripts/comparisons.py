@@ -4,19 +4,19 @@ snakemake --cores 2 results/report/comparisons.csv
 """
 
 from functools import cache
-from importlib import import_module
 
 import pandas as pd
 
 from babylogue.analysis.comparisons import Contrast, comparisons_table, differences, read_item_scores
 from babylogue.logs import job_log, logger
+from babylogue.suites.base import defined_in
 
 
 def main(job):
     files = dict(zip(map(tuple, job.params.scores), job.input, strict=True))
     rows = []
     for name, module in job.params.modules.items():
-        rows += suite_differences(import_module(module).SUITES[name], job.params.contrasts[name], files)
+        rows += suite_differences(defined_in(module, name), job.params.contrasts[name], files)
     table = comparisons_table(rows)
     table.to_csv(job.output[0], index=False)
     logger.info("%d differences, %d of them beyond chance", len(table), table["differs"].sum())

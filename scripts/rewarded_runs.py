@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from babylogue.analysis.rewarded_runs import CORRELATION_COLUMNS, RUN_COLUMNS, correlations, reward_name, run_row
+from babylogue.analysis.rewarded_runs import CORRELATION_COLUMNS, RUN_COLUMNS, correlation, reward_name, run_row
 from babylogue.logs import job_log
 
 
@@ -25,8 +25,8 @@ def main(job):
     found = []
     for run in dict.fromkeys(run for run, _ in keys):
         own = [key for key in keys if key[0] == run]
-        each = correlations([logs[key] for key in own], [bool(told[key]["stopped"]) for key in own])
-        found += [{"run": run, "reward": reward_name(told[own[0]]["reward"])} | row for row in each]
+        row = correlation([logs[key] for key in own], [bool(told[key]["stopped"]) for key in own])
+        found.append({"run": run, "reward": reward_name(told[own[0]]["reward"])} | row)
     pd.DataFrame(found, columns=CORRELATION_COLUMNS).to_csv(job.output.correlations, index=False)
 
 

@@ -3,21 +3,22 @@
 snakemake --cores 2 results/scores/base/seed0/final/toy_grammar.json
 """
 
-from importlib import import_module
-
 import pandas as pd
 
+from babylogue.integrity import weights_digest
 from babylogue.logs import job_log
 from babylogue.model.device import prepare_device
 from babylogue.scoring.loading import load_model
+from babylogue.suites.base import defined_in
 from babylogue.suites.score_files import head_of, write_score
 
 
 def main(job):
     device = prepare_device(job.threads)
-    suite = import_module(job.params.module).SUITES[job.wildcards.suite]
+    suite = defined_in(job.params.module, job.wildcards.suite)
     model, tokenizer = load_model(job.input.model, str(device))
     item_scores = suite.evaluate(model, tokenizer, pd.read_parquet(job.input.suite), job.params.batch_tokens)
+    item_scores.attrs["weights"] = weights_digest(job.input.model)
     write_score(job.output, head_of(job.wildcards), item_scores, suite.rows(item_scores))
 
 

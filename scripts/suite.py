@@ -4,15 +4,15 @@ snakemake --cores 1 results/suites/toy_grammar.parquet
 """
 
 import json
-from importlib import import_module
 from pathlib import Path
 
 from babylogue.logs import job_log, logger
+from babylogue.suites.base import defined_in
 from babylogue.suites.origins import describe
 
 
 def main(job):
-    suite = import_module(job.params.module).SUITES[job.wildcards.suite]
+    suite = defined_in(job.params.module, job.wildcards.suite)
     inputs = {name: list(job.input.get(name)) for name in job.input.keys()}
     place, sources = job.params.place, []
     if suite.sources:

@@ -95,6 +95,13 @@ def project(tmp_path_factory) -> Workflow:
 
 
 @pytest.fixture(scope="session")
+def with_data(project) -> Workflow:
+    """`project` with a data folder that has a file for whatever a preset looks for."""
+    write_placeholders(project.folder / "data")
+    return project
+
+
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Workflow:
     """A copy in which the default has been run to its end: the real thing, which takes minutes.
 

@@ -42,11 +42,13 @@ SMALL = {
     "dpo": {"epochs": 1, "evaluations": 3},
     "ppo": {"prompts": 96, "evaluate_every": 2},
     "suites": {"lexical_decision": {"pairs": 60}},
-    "evaluate": [
-        {"checkpoints": ["kept"], "suites": ["dialogue_words", "toy_grammar"]},
-        {"checkpoints": ["kept"], "suites": ["lexical_decision"], "models": ["base"]},
-        {"checkpoints": ["chck_10K"], "suites": ["dialogue_words"]},
-    ],
+    "evaluate": {
+        "scores": [
+            {"checkpoints": ["kept"], "suites": ["dialogue_words", "toy_grammar"]},
+            {"checkpoints": ["kept"], "suites": ["lexical_decision"], "models": ["base"]},
+            {"checkpoints": ["chck_10K"], "suites": ["dialogue_words"]},
+        ]
+    },
 }
 OVERLAY = ("--configfile", "small.yaml")
 

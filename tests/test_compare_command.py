@@ -1,13 +1,17 @@
 """`babylogue compare`: against comparisons.csv of the workflow, and where seeds, suites and checkpoints differ."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from babylogue.analysis.differences import holm, of_credits
 from command_line import babylogue, refused
+from conftest import copy_of
+from small_workflow import OVERLAY
 
 
 def test_differences_are_those_of_the_report(small):
@@ -19,9 +23,9 @@ def test_differences_are_those_of_the_report(small):
         {"run": "dpo_natural", "checkpoint": "best"},
         {"run": "base", "checkpoint": "final"},
     )
-    table = pd.DataFrame(found["differences"])
+    table = pd.DataFrame(found["differences"]).astype({"p": float, "p_holm": float})
     report = pd.read_csv(results / "report/comparisons.csv").query("run == 'dpo_natural' and against == 'base'")
-    columns = [name for name in report if name not in ("p_holm", "differs")]
+    columns = [name for name in report if name not in ("p_holm", "family", "differs")]
     order = ["suite", "metric"]
     pd.testing.assert_frame_equal(
         table[columns].sort_values(order, ignore_index=True),
@@ -30,7 +34,32 @@ def test_differences_are_those_of_the_report(small):
     )
     assert (table["a"] - table["b"]).to_numpy() == pytest.approx(table["difference"].to_numpy())
     # Fewer are shown than the report has, so less is adjusted for.
-    assert table["p_holm"].to_numpy() == pytest.approx(holm(table["p"]))
+    headline = table["metric"] == "accuracy"
+    adjusted = holm(table.loc[headline, "p"])
+    assert table.loc[headline, "p_holm"].to_numpy() == pytest.approx(adjusted, nan_ok=True)
+    assert table.loc[~headline, "p_holm"].isna().all() and (~headline).any()
+
+
+def test_a_model_that_is_its_parent_bit_for_bit_is_no_test(small, tmp_path):
+    """Steps that change no weight: of the run nothing is left but its start."""
+    workflow = copy_of(small, tmp_path)
+    config = yaml.safe_load(workflow.read("small.yaml"))
+    still = {"method": "ppo", "parent": "base", "reward": "bleu", "prompts": 32, "learning_rate": 1.0e-300}
+    config["models"]["ppo_still"] = still
+    workflow.write("small.yaml", yaml.safe_dump(config))
+    workflow.snakemake("--cores", "1", *OVERLAY, "--", "results/report/comparisons.csv")
+    table = pd.read_csv(workflow.folder / "results/report/comparisons.csv").set_index("run")
+    own, others = table.loc["ppo_still"], table.drop("ppo_still")
+    assert set(own["suite"]) == {"dialogue_words", "toy_grammar"} and set(own["test"]) == {"same_weights"}
+    assert (own[["difference", "ci_low", "ci_high"]] == 0).all(axis=None)
+    assert own[["p", "p_holm", "family"]].isna().all(axis=None)
+    before = pd.read_csv(small.folder / "results/report/comparisons.csv").set_index("run")
+    pd.testing.assert_frame_equal(
+        others.sort_values("suite", kind="stable"), before.sort_values("suite", kind="stable")
+    )
+    done = babylogue("compare", "ppo_still", "base", "--results", workflow.folder / "results")
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"\+0\.00 +\+0\.00 to \+0\.00", done.stdout)) == 3
 
 
 def write_scores(results, run, checkpoint, seed, correct, suite="toy_grammar"):

@@ -35,7 +35,7 @@ def test_default_is_valid_and_lists_its_scores_once():
 
 def test_a_grid_of_all_checkpoints_has_those_of_each_model():
     grid = {"checkpoints": ["all"], "suites": ["dialogue_words"], "models": ["base", "dpo_natural"]}
-    scores = load_configuration(changed("evaluate", [grid])).scores()
+    scores = load_configuration(changed("evaluate/scores", [grid])).scores()
     assert [(run, checkpoint) for run, _, checkpoint, _ in scores] == [
         *(("base", name) for name in ("chck_50K", "chck_150K", "best", "final")),
         *(("dpo_natural", name) for name in ("best", "final")),
@@ -48,7 +48,9 @@ def test_checkpoints_by_epoch_are_scored_like_others():
     config["models"]["after"] = config["models"]["dpo_natural"] | {
         "parent": "dpo_natural", "parent_checkpoint": "epoch_3",
     }  # fmt: skip
-    config["evaluate"] = [{"checkpoints": ["all"], "suites": ["blimp"], "models": ["dpo_natural", "dpo_mixed"]}]
+    config["evaluate"]["scores"] = [
+        {"checkpoints": ["all"], "suites": ["blimp"], "models": ["dpo_natural", "dpo_mixed"]}
+    ]
     loaded = load_configuration(config)
     assert [(run, checkpoint) for run, _, checkpoint, _ in loaded.scores()] == [
         *(("dpo_natural", name) for name in ("epoch_1", "epoch_3", "best", "final")),
@@ -58,7 +60,7 @@ def test_checkpoints_by_epoch_are_scored_like_others():
     assert loaded.models["dpo_natural"].words_at() == {}
 
 
-def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre_trained():
+def test_every_model_is_compared_with_its_parent_and_with_the_reference():
     models = DEFAULT["models"] | {
         "after": {"method": "ppo", "parent": "dpo_natural", "parent_checkpoint": "best", "reward": "bleu"},
         "outside": {"method": "dpo", "parent": "smollm2", "pairs": "natural"},
@@ -71,6 +73,21 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
         ("after", "best", "base", "final"),
     ]
     assert [own[2] for own in contrasts if own[0] == "outside"] == ["base"]
+    config = changed("models", models) | {"evaluate": DEFAULT["evaluate"] | {"reference": "dpo_natural"}}
+    contrasts = load_configuration(config).contrasts()
+    assert [own for own in contrasts if own[0] == "base"] == [("base", "final", "dpo_natural", "best")]
+    assert {own[2] for own in contrasts if own[0] == "dpo_mixed"} == {"base", "dpo_natural"}
+    config["evaluate"] = DEFAULT["evaluate"] | {"reference": None}
+    parents = {(own[0], own[2]) for own in load_configuration(config).contrasts()}
+    assert parents == {(run, row["parent"]) for run, row in models.items() if row.get("parent") in models}
+
+
+def test_a_reference_that_a_preset_leaves_out_is_named():
+    with pytest.raises(UserError, match=r"^evaluate\.reference: no model 'base_sentences'; name one of base, "):
+        load_configuration(
+            changed("models/base_sentences", None)
+            | {"evaluate": {"reference": "base_sentences", "scores": DEFAULT["evaluate"]["scores"][:1]}}
+        )
 
 
 @pytest.mark.parametrize(
@@ -151,8 +168,24 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
         ),
         ("models/ppo_bleu/method", "ppoo", r"^models\.ppo_bleu: .*ppoo"),
         ("models/base", "llama", r"^models\.base: must be a table"),
-        ("evaluate/0/suites", ["blump"], r"evaluate\.0\.suites: no suite 'blump'"),
-        ("evaluate/0/checkpoints", ["chck_5M"], r"evaluate\.0\.checkpoints: no model has a checkpoint 'chck_5M'"),
+        (
+            "evaluate",
+            [{"checkpoints": ["final"], "suites": ["blimp"]}],
+            r"^evaluate: is a table now; put the list",
+        ),
+        ("evaluate/reference", "ghost", r"^evaluate\.reference: no model 'ghost'; name one of base, .*, or null"),
+        (
+            "pairs/zorro",
+            {"kind": "given", "path": "a.csv", "part": "test"},
+            r"^pairs\.zorro: the name is taken",
+        ),
+        ("evaluate/scores/0/suites", ["natural"], r"scores\.0\.suites: the pair set natural is no suite; only"),
+        ("evaluate/scores/0/suites", ["blump"], r"evaluate\.scores\.0\.suites: no suite 'blump'"),
+        (
+            "evaluate/scores/0/checkpoints",
+            ["chck_5M"],
+            r"evaluate\.scores\.0\.checkpoints: no model has a checkpoint 'chck_5M'",
+        ),
         ("transcripts/source", "talkbank", r"transcripts: source 'talkbank' needs `talkbank: \{corpora"),
         ("transcripts/source", "childes_db", r"transcripts: source 'childes_db' needs `childes_db: \{version"),
         ("transcripts/talkbank", {"corpora": ["../x"]}, r"transcripts\.talkbank\.corpora\.0: '\.\./x' is neither"),
@@ -210,12 +243,8 @@ def test_every_model_is_compared_with_its_parent_and_with_the_first_that_was_pre
             r"pairs\.dialogue_words_published: the suite .* wants .*part: test",
         ),
         ("pairs/authors", {"kind": "given"}, r"pairs\.authors: give exactly one of path and hub"),
-        ("evaluate/0/suites", ["dialogue_words_published"], r"pairs\.dialogue_words_published: missing"),
-        (
-            "pairs/synthetic/base",
-            "dialogue_words",
-            r"pairs\.mixed\.shares: built on dialogue_words and natural",
-        ),
+        ("evaluate/scores/0/suites", ["dialogue_words_published"], r"pairs\.dialogue_words_published: missing"),
+        ("pairs/synthetic/base", "dialogue_words", r"pairs\.mixed\.shares: built on dialogue_words and natural"),
         ("pairs/rollouts", {"kind": "natural"}, r"pairs\.rollouts: the name is taken"),
         ("published/base", {"hub": "a/b"}, r"published\.base: a row of models has that name"),
         ("split/shares/test", -0.1, r"^split: shares must"),
@@ -245,7 +274,7 @@ def test_cycle_of_parents_is_shown():
 
 def test_a_suite_of_a_whole_run_is_scored_once_a_pretrained_run():
     grid = {"checkpoints": ["chck_50K", "final"], "suites": ["aoa", "aoa_surprisal"]}
-    scores = load_configuration(changed("evaluate", [grid])).scores()
+    scores = load_configuration(changed("evaluate/scores", [grid])).scores()
     assert [score for score in scores if score[3] == "aoa"] == [
         ("base", 0, "final", "aoa"), ("base_sentences", 0, "final", "aoa"),
     ]  # fmt: skip
@@ -254,8 +283,10 @@ def test_a_suite_of_a_whole_run_is_scored_once_a_pretrained_run():
         {"checkpoints": ["chck_50K"], "suites": ["aoa"]},
         {"checkpoints": ["final"], "suites": ["aoa"], "models": ["dpo_natural"]},
     ):
-        with pytest.raises(UserError, match=r"evaluate\.0\.suites: aoa is of a pre-trained run as a whole"):
-            load_configuration(changed("evaluate", [grid]))
+        with pytest.raises(
+            UserError, match=r"evaluate\.scores\.0\.suites: aoa is of a pre-trained run as a whole"
+        ):
+            load_configuration(changed("evaluate/scores", [grid]))
 
 
 def test_words_seen_at_every_checkpoint():
@@ -286,7 +317,7 @@ def test_snakemake_stops_before_any_job_with_one_line(project):
 
 def test_nothing_left_to_score_stops_with_where_to_get_it(project):
     grid = {"checkpoints": ["final"], "suites": ["zorro"]}
-    project.write("m.yaml", yaml.safe_dump({"evaluate": [grid], "suites": {"download": False}}))
+    project.write("m.yaml", yaml.safe_dump({"evaluate": {"scores": [grid]}, "suites": {"download": False}}))
     done = project.snakemake("--dry-run", "--configfile", "m.yaml", check=False)
     assert done.returncode == 1
     assert "suite zorro is left out: no suites.mirror with zorro/*.txt" in done.stdout
@@ -358,7 +389,7 @@ def test_an_editor_finds_the_schema_and_no_mistake(path):
         ({"models": {"dpo_natural": {"method": "dpo", "gamma": 1}}}, False),
         ({"models": {"dpo_natural": {"method": "sft"}}}, False),
         ({"pairs": {"natural": {"kind": "natural", "shares": {"natural": 1}}}}, False),
-        ({"evaluate": [{"suites": ["blimp"]}]}, False),
+        ({"evaluate": {"scores": [{"suites": ["blimp"]}]}}, False),
     ],
 )
 def test_an_editor_marks_mistakes_in_an_overlay_and_nothing_else(overlay, valid):
@@ -368,11 +399,14 @@ def test_an_editor_marks_mistakes_in_an_overlay_and_nothing_else(overlay, valid)
 def test_a_model_stands_by_its_kept_checkpoint_or_by_what_is_scored_of_it():
     assert set(load_configuration(DEFAULT).reported().items()) >= {("base", "final"), ("dpo_natural", "best")}
     final = [{"checkpoints": ["chck_50K", "final"], "suites": ["toy_grammar"]}]
-    assert set(load_configuration(changed("evaluate", final)).reported().values()) == {"final"}
+    assert set(load_configuration(changed("evaluate/scores", final)).reported().values()) == {"final"}
     early = [{"checkpoints": ["chck_50K"], "suites": ["toy_grammar"]}]
-    assert load_configuration(changed("evaluate", early)).reported()["base"] == "chck_50K"
+    assert load_configuration(changed("evaluate/scores", early)).reported()["base"] == "chck_50K"
     kept = [{"checkpoints": ["kept", "best"], "suites": ["toy_grammar"], "models": ["dpo_natural"]}]
-    assert load_configuration(changed("evaluate", kept)).scores() == [("dpo_natural", 0, "best", "toy_grammar")]
+    loaded = load_configuration(changed("evaluate/scores", kept))
+    assert loaded.scores() == [("dpo_natural", 0, "best", "toy_grammar")]
+    learning = [{"checkpoints": ["chck_150K", "chck_50K"], "suites": ["toy_grammar"]}]
+    assert load_configuration(changed("evaluate/scores", learning)).reported()["base"] == "chck_150K"
 
 
 @pytest.mark.parametrize(

@@ -303,15 +303,85 @@ def test_other_items_are_refused_and_other_scores_left_out():
     assert differences(registry.load("aoa"), [CONTRAST], lambda run, checkpoint: [ages]) == []
 
 
-def test_only_what_survives_all_comparisons_differs():
-    row = CONTRAST._asdict() | {"suite": "s", "metric": "accuracy", "test": "two_level", "n": 9, "seeds": 2}
+ROW = CONTRAST._asdict() | {"suite": "s", "metric": "accuracy", "test": "two_level", "n": 9, "seeds": 2}
+NUMBERS = ("difference", "ci_low", "ci_high", "p")
+
+
+def rows_of(*numbers, **changes):
+    """Rows as `differences` gives them, of two checkpoints of their own each."""
+    return [
+        ROW | dict(zip(NUMBERS, own, strict=True)) | {"sides": frozenset((f"a{place}", "b"))} | changes
+        for place, own in enumerate(numbers)
+    ]
+
+
+def test_only_what_survives_the_family_differs():
     numbers = [(3, 1, 5, 0.01), (3, 1, 5, 0.03), (3, -1, 7, 0.001), (-4, -6, -2, 1e-6), (np.nan,) * 4]
-    names = ("difference", "ci_low", "ci_high", "p")
-    table = comparisons_table([row | dict(zip(names, own, strict=True)) for own in numbers])
+    table = comparisons_table(rows_of(*numbers))
     assert list(table) == COLUMNS
     assert table["p_holm"].tolist()[:4] == pytest.approx([0.02, 0.03, 0.003, 4e-6])
     assert table["differs"].tolist() == [True, True, False, True, False]
-    table = comparisons_table([row | dict(zip(names, (3, 1, 5, 0.03), strict=True))] * 2)
+    assert table["family"].tolist()[:4] == [4] * 4
+    table = comparisons_table(rows_of(*[(3, 1, 5, 0.03)] * 2))
     assert table["p_holm"].tolist() == [0.06, 0.06]
     assert not table["differs"].any()
     assert list(comparisons_table([])) == COLUMNS
+
+
+def test_what_is_no_test_of_its_own_changes_no_adjusted_p():
+    """Other metrics of the same items, models compared with themselves, and the same two checkpoints once more."""
+    tests = rows_of((3, 1, 5, 0.01), (2, 1, 3, 0.02), (1, -1, 3, 0.3))
+    alone = comparisons_table(tests)
+    others = [
+        *rows_of((9, 8, 10, 1e-9), metric="accuracy_no_shared_token"),
+        *rows_of((9, 8, 10, 1e-9), metric="accuracy_last_token"),
+        *rows_of((0.0, 0.0, 0.0, np.nan), test="same_weights", sides=frozenset("b")),
+        tests[0] | {"run": "the_same_weights_under_another_name"},
+    ]
+    table = comparisons_table([*tests, *others])
+    pd.testing.assert_frame_equal(table.head(3), alone, check_dtype=False)
+    assert table["family"].tolist()[:3] == [3] * 3
+    assert table["p_holm"].isna().tolist() == [False] * 3 + [True] * 3 + [False]
+    assert table["p_holm"].iloc[-1] == alone["p_holm"].iloc[0] == pytest.approx(0.03)
+    assert not table["differs"].iloc[3:6].any() and table["differs"].iloc[6]
+
+
+def weighed(seed: int, weights: str | None) -> pd.DataFrame:
+    """Item scores with the digest of the weights that they are of."""
+    table = dialogue_items(seed)
+    table.attrs["weights"] = weights
+    return table
+
+
+def test_a_checkpoint_with_the_weights_of_the_other_is_no_test():
+    suite = registry.load("dialogue_words")
+
+    def table(dpo, base):
+        tables = {"dpo": [weighed(1, own) for own in dpo], "base": [weighed(2, own) for own in base]}
+        return comparisons_table(differences(suite, [CONTRAST], lambda run, checkpoint: tables[run]))
+
+    same = table(["a", "b"], ["a", "b"])
+    assert same["test"].tolist() == ["same_weights"] * 2
+    assert same[["difference", "ci_low", "ci_high"]].eq(0).all(axis=None)
+    assert same[["p", "p_holm", "family"]].isna().all(axis=None) and not same["differs"].any()
+    # With the same weights in one seed of two, or with weights that are not known, there is something to test.
+    for dpo, base in ((["a", "b"], ["a", "c"]), ([None], [None])):
+        found = table(dpo, base)
+        assert "same_weights" not in set(found["test"]) and found["family"].tolist() == [1, pd.NA]
+
+
+def test_two_pairs_of_checkpoints_with_the_same_weights_are_one_test():
+    suite = registry.load("blimp")
+    seeds = {"base": (1, "a"), "dpo": (2, "b"), "ppo": (1, "a"), "later": (2, "b")}
+
+    def scores(run, checkpoint):
+        number, weights = seeds[run]
+        own = accuracy_items(number, ["x"] * 60)
+        own.attrs["weights"] = weights
+        return [own]
+
+    contrasts = [Contrast(run, "best", against, "final") for run, against in (("dpo", "base"), ("ppo", "later"))]
+    table = comparisons_table(differences(suite, contrasts, scores))
+    assert table["family"].tolist() == [1, 1]
+    assert table["difference"].iloc[0] == -table["difference"].iloc[1]
+    assert table["p_holm"].tolist() == table["p"].tolist()

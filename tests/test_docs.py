@@ -228,7 +228,7 @@ def test_what_is_added_reruns_nothing_else(documented, result):
 
 
 def test_a_suite_of_ones_own_without_its_files_is_left_out(documented):
-    grid = json.dumps([{"checkpoints": ["kept"], "suites": ["toy_grammar", "questions"]}])
+    grid = json.dumps({"scores": [{"checkpoints": ["kept"], "suites": ["toy_grammar", "questions"]}]})
     done = run(f"snakemake --dry-run --config 'evaluate={grid}'", documented.folder)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "suite questions is left out: no suites.mirror with questions/*.jsonl" in done.stdout

@@ -111,7 +111,9 @@ def drawn(figure):
 def test_the_published_trajectory_stands_beside_ours_by_its_own_rule(suite):
     metrics = ("accuracy", "accuracy_word_corrected_minicons")
     scores = curves(suite, (1_000, 10_000, 100_000), metrics)
-    own, chart = draw(results_of(scores, source="local", own_items=["dialogue_words"])).learning_curves
+    own, chart = draw(
+        results_of(scores, source="local", pair_suites={"dialogue_words": ("dialogue_words_published", False)})
+    ).learning_curves
     assert not drawn(own.figure) and (own.metric, chart.metric) == metrics
     assert chart.figure.name == f"curve-{suite}-published"
     ((_, words, values),) = drawn(chart.figure)

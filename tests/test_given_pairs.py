@@ -10,11 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from babylogue.errors import UserError
 from babylogue.preferences.given import given_pairs
 from babylogue.preferences.settings import GivenPairs
+from command_line import babylogue
+from conftest import copy_of
 from hub_server import Hub
+from small_workflow import OVERLAY
 
 PAIRS = [
     {"prompt": f"*MOT: {prompt} ?", "chosen": f"*CHI: a {number} .", "rejected": "*CHI: no .", "id": number}
@@ -196,3 +200,25 @@ def test_pairs_with_equal_replies_are_left_out_and_counted(part, tmp_path, caplo
     assert filters.removed == {"equal_replies": 1}
     assert len(pairs) == len(PAIRS)
     assert f"{path}: 1 pairs left out, whose replies are equal" in caplog.text
+
+
+def test_pairs_of_ones_own_are_a_suite_of_their_name(small, tmp_path):
+    workflow = copy_of(small, tmp_path)
+    pd.DataFrame(PAIRS).to_csv(tmp_path / "mine.csv", index=False)
+    config = yaml.safe_load(workflow.read("small.yaml"))
+    config["pairs"]["mine"] = {"kind": "given", "path": "mine.csv", "part": "test"}
+    config["evaluate"]["scores"][0]["suites"].append("mine")
+    workflow.write("small.yaml", yaml.safe_dump(config))
+    tables = [
+        f"results/report/{name}" for name in ("scores.csv", "comparisons.csv", "baselines.csv", "index.html")
+    ]
+    workflow.snakemake("--cores", "1", *OVERLAY, "--", *tables)
+    scores, comparisons, baselines = (pd.read_csv(workflow.folder / name) for name in tables[:3])
+    own = scores.query("suite == 'mine' and metric == 'accuracy' and group == 'all'")
+    assert set(own["run"]) == {"base", "dpo_natural", "ppo_bleu"} and set(own["n"]) == {len(PAIRS)}
+    assert set(comparisons.query("suite == 'mine'")["run"]) == {"dpo_natural", "ppo_bleu"}
+    assert set(baselines.query("suite == 'mine'")["trained_on"]) == {"natural"}
+    assert "Dialogue minimal pairs made elsewhere" in workflow.read(tables[3])
+    assert workflow.planned(*OVERLAY, "--", *tables) == {}
+    done = babylogue("compare", "dpo_natural", "base", "--suite", "mine", "--results", workflow.folder / "results")
+    assert done.returncode == 0 and "mine " in done.stdout, done.stderr

@@ -33,7 +33,7 @@ TOLD = {
     "checkpoint": "best",
     "checkpoints": {"best": None, "final": None},
     "parents": ["dpo_natural/best", "base/final"],
-    "published": {"judge": {"name": "smollm2", "origin": "in the package x==1"}},
+    "published": {"judge": {"name": "smollm2", "origin": "in the package x==1", "fit_to_judge": False}},
     "descriptions": {"blimp": "Minimal pairs", "wug_adj": "Nonce adjectives"},
 }
 SCORES = pd.DataFrame(
@@ -111,8 +111,9 @@ def test_what_is_doubtful_is_said():
     text = card()
     assert "was stopped by its guard**: KL &lt;above&gt; 2 \\| a \\| b." in text
     assert "for the reward `llm_score + bleu`" in text
-    assert "smollm2, is too small for its scores to mean anything" in text
-    assert "too small" not in card(published={})
+    assert "smollm2, is not fit to judge" in text
+    fit = {"judge": {"name": "smollm2", "origin": "a folder of one's own", "fit_to_judge": True}}
+    assert "not fit to judge" not in card(published=fit) + card(published={})
     assert "back, step by step, to base/final." in text
 
 

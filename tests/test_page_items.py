@@ -177,7 +177,9 @@ def test_workflow_does_not_read_items_that_may_not_be_copied(project, tmp_path):
     (folder / "one.jsonl").write_text("{}\n")
     settings = {
         "suites": {"mirror": str(tmp_path), "download": False},
-        "evaluate": [{"checkpoints": ["kept"], "suites": ["ewok_fast", "toy_grammar"], "models": ["base"]}],
+        "evaluate": {
+            "scores": [{"checkpoints": ["kept"], "suites": ["ewok_fast", "toy_grammar"], "models": ["base"]}]
+        },
     }
     project.write("gated.yaml", yaml.safe_dump(settings))
     target = "results/report/items.json"

@@ -5,15 +5,7 @@ import yaml
 from snakemake.utils import update_config
 
 from babylogue.configuration import load_configuration
-from conftest import PROJECT, write_placeholders
-
-
-@pytest.fixture(scope="module")
-def with_data(project):
-    """The project with a data folder that has a file for whatever a preset looks for."""
-    write_placeholders(project.folder / "data")
-    return project
-
+from conftest import PROJECT
 
 # What is laid over another preset, and the rows of models that it adds.
 OVERLAYS = {

@@ -268,7 +268,7 @@ def workflow(tmp_path, server, hub, monkeypatch):
     network = {"attempts": 2, "backoff_s": 0.01, "connect_timeout_s": 2, "read_timeout_s": 2}
     own = {
         "suites": {"urls": {"zorro": server.url("/zorro.zip")}, "network": network},
-        "evaluate": [{"checkpoints": ["final"], "suites": suites}],
+        "evaluate": {"scores": [{"checkpoints": ["final"], "suites": suites}]},
     }
     workflow.write("own.yaml", json.dumps(own))
     return workflow

@@ -28,7 +28,8 @@ from babylogue.suites.zorro import SUITES
 KEYS = ["run", "suite", "group", "metric"]
 VOID = {"meta", "link", "wbr", "br"}
 MODELS = [
-    {"run": "base", "method": "pretrain", "checkpoint": "final", "text": "triplets"},
+    {"run": "base", "method": "pretrain", "checkpoint": "final", "text": "triplets",
+     "paper": {"model": "base", "mended": False}},
     {"run": "dpo_natural", "method": "dpo", "checkpoint": "final", "parent": "base", "parent_checkpoint": "final",
      "pairs": "natural"},
     {"run": "ppo_bleu", "method": "ppo", "checkpoint": "final", "parent": "base", "parent_checkpoint": "final",
@@ -42,7 +43,7 @@ REWARDED_RUNS = pd.DataFrame(
     columns=RUN_COLUMNS,
 )  # fmt: skip
 CORRELATIONS = pd.DataFrame(
-    [("ppo_bleu", "bleu", "level", 1, 30, 0.41, 0.1, 0.62), ("ppo_bleu", "bleu", "change", 0, 0, *[np.nan] * 3)],
+    [("ppo_bleu", "bleu", 1, 30, 0.41, 0.1, 0.62), ("ppo_bleu", "bleu", 0, 0, *[np.nan] * 3)],
     columns=CORRELATION_COLUMNS,
 )
 LOGS = {
@@ -120,7 +121,9 @@ BASELINES = pd.DataFrame(
 def difference(run, suite, value, p, *, half=2.0, metric="accuracy", against="base", against_checkpoint="final"):
     contrast = Contrast(run, "final", against, against_checkpoint)._asdict()
     numbers = {"difference": value, "ci_low": value - half, "ci_high": value + half, "p": p}
-    return contrast | numbers | {"suite": suite, "metric": metric, "test": "mcnemar_exact", "n": 200, "seeds": 1}
+    sides = frozenset(((run, "final"), (against, against_checkpoint)))
+    others = {"suite": suite, "metric": metric, "test": "mcnemar_exact", "n": 200, "seeds": 1, "sides": sides}
+    return contrast | numbers | others
 
 
 COMPARISONS = comparisons_table(
@@ -154,6 +157,7 @@ def results_of(scores=SCORES, models=MODELS, logs=LOGS, seeds=(0,), **changes) -
         "seeds": list(seeds),
         "source": "toy",
         "judge": "smollm2",
+        "judge_fits": False,
         "statistics": STATISTICS,
         "scores": scores,
         "comparisons": COMPARISONS,
@@ -440,24 +444,32 @@ def test_the_papers_figures_stand_beside_ours_where_they_compare():
 
 
 def test_the_papers_figures_are_of_the_runs_that_follow_it_and_of_its_own_pairs():
-    runs = ("dpo_natural", "dpo_natural_published")
-    models = [MODELS[0], *({"run": run, "method": "dpo", "checkpoint": "final", "parent": "base"} for run in runs)]
+    runs = ("dpo_natural", "by_the_paper", "dpo_strong")
+    row_of = {"method": "dpo", "checkpoint": "final", "parent": "base"}
+    papers = [{"model": "dpo_natural", "mended": mended} for mended in (True, False)] + [None]
+    models = [MODELS[0], *({"run": run, "paper": own} | row_of for run, own in zip(runs, papers, strict=True))]
     suites = ("blimp", "dialogue_words_published")
     scores = table(
         *(row(run, suite, 60.0) for run in runs for suite in suites),
         *(row(run, suites[1], 61.0, metric="accuracy_word_corrected_minicons") for run in runs),
     )
     compared = {"models": models, "source": "local", "comparisons": COMPARISONS.head(0)}
-    page = Page(page_of(scores, **compared))
-    assert page.scores()["blimp", "dpo_natural_published"].endswith("] paper 55.6")
+    theirs = {suites[1]: (suites[1], True)}
+    page = Page(page_of(scores, **compared, pair_suites=theirs))
+    assert page.scores()["blimp", "by_the_paper"].endswith("] paper 55.6")
+    assert page.scores()["blimp", "dpo_strong"] == "60.0 [58.0, 62.0]"
     assert page.scores()["blimp", "dpo_natural"].endswith("] paper, unmended 55.6")
     (rows,) = (rows for caption, rows in page.tables.items() if caption.startswith("The paper's figures"))
     beside = {cells[0].split()[0]: dict(zip(rows[0], cells, strict=True)) for cells in rows}
     assert beside[suites[1]]["dpo_natural"] == (
-        "68.40 dpo_natural 61.0 [59.0, 63.0] dpo_natural_published 61.0 [59.0, 63.0]"
+        "68.40 dpo_natural 61.0 [59.0, 63.0] by_the_paper 61.0 [59.0, 63.0]"
     )
-    own = Page(page_of(scores, **compared, own_items=[suites[1]]))
-    assert "68.40" in " ".join(own.text) and "61.0 [" not in str(own.table("The paper's figures"))
+    for own in ({suites[1]: (suites[1], False)}, {suites[1]: (None, False)}):
+        page = Page(page_of(scores, **compared, pair_suites=own))
+        assert "68.40" in " ".join(page.text) and "61.0 [" not in str(page.table("The paper's figures"))
+    renamed = scores.replace({"suite": {suites[1]: "pairs_of_the_paper"}})
+    page = Page(page_of(renamed, **compared, pair_suites={"pairs_of_the_paper": (suites[1], True)}))
+    assert "68.40 dpo_natural 61.0 [59.0, 63.0]" in str(page.table("The paper's figures"))
 
 
 def test_a_page_that_quotes_transcripts_says_so():
@@ -479,6 +491,29 @@ def test_a_run_whose_best_is_its_start_is_said_to_be_its_parent():
     )
     assert "ppo, best: its parent" in unmoved and "the start is what was kept" in unmoved
     assert "its parent<" not in moved and "the start is what was kept" not in moved
+
+
+def test_a_model_with_the_weights_of_its_parent_is_said_to_be_it():
+    same = difference("dpo_natural", "dialogue_words", 0.0, np.nan, half=0.0) | {"test": "same_weights"}
+    other = difference("ppo_bleu", "dialogue_words", -1.7, 0.4)
+    page = Page(page_of(comparisons=comparisons_table([same, other])))
+    (head,) = (rows[0] for caption, rows in page.tables.items() if caption.startswith("Scores;"))
+    assert [name for name in head if "its parent" in name] == ["dpo_natural dpo: its parent"]
+    found = page.table("Differences between models")
+    assert found["dialogue_words accuracy; 200 items"][0] == "0 same weights"
+    assert "for the 1 test of the family" in " ".join(" ".join(page.text).split())
+
+
+def test_a_mark_is_of_the_parents_checkpoint_that_the_model_starts_from():
+    """A model that starts from an early checkpoint of the reference is compared with it at two checkpoints."""
+    models = [MODELS[0], MODELS[1] | {"parent_checkpoint": "chck_50K"}]
+    rows = [
+        difference("dpo_natural", "dialogue_words", value, 1e-6, against_checkpoint=name)
+        for name, value in (("final", -5.0), ("chck_50K", 5.0))
+    ]
+    for order in (rows, rows[::-1]):
+        scores = Page(page_of(models=models, comparisons=comparisons_table(order))).scores()
+        assert "\N{BLACK UP-POINTING TRIANGLE}" in scores["dialogue_words", "dpo_natural"]
 
 
 def test_page_says_what_made_the_models_and_what_it_took():
@@ -610,10 +645,10 @@ def test_benchmarks_that_are_missing_or_of_another_release_are_named():
 
 def test_notes_on_what_the_numbers_are_worth():
     toy = default_page()
-    assert "too small to judge" in toy and "generated talk" in toy
-    real = page_of(judge="olmo", source="local")
-    assert "too small to judge" not in real and "generated talk" not in real
-    assert "<code>olmo</code>" in real
+    assert "not fit to judge" in toy and "generated talk" in toy
+    real = page_of(judge="smollm2", judge_fits=True, source="local")
+    assert "not fit to judge" not in real and "generated talk" not in real
+    assert "<code>smollm2</code>" in real
     assert "udge" not in page_of(judge=None).split("What was run")[1].split("</section>")[0]
 
 
@@ -643,7 +678,8 @@ def test_only_differences_that_hold_are_marked():
     # Its interval excludes zero and p is 0.04, but four comparisons were made.
     assert found["wug_adj spearman; 200 items"] == ["+0.12 [0.02, 0.22]", "undefined", "not compared"]
     text = " ".join(" ".join(page.text).split())
-    assert "2 of 4" in text and "these two trained models" in text
+    assert "for the 4 tests of the family, is below 0.05: 2 are marked" in text
+    assert "these two trained models" in text
     assert "these two trained models" not in " ".join(" ".join(Page(page_of(seeds=(0, 1))).text).split())
     assert 'id="differences"' not in page_of(comparisons=COMPARISONS.head(0))
 
@@ -724,9 +760,9 @@ def test_runs_on_rewarded_replies_stand_in_tables():
     assert rows[1][1:] == ["960", "best", "40", "0.25", "", "52.3", "1.75", "2.90", "0.57", ""]
     assert rows[2][2:5] == ["final", "60", "0.27"] and rows[2][5] == "0.16 [0.05, 0.27]"
     assert rows[2][-1] == "KL <above> 2"
-    _, level, change = page.tables["Correlation of reward and dialogue accuracy"]
-    assert level == ["ppo_bleu", "bleu", "level", "30 1 seed", "0.41 [0.10, 0.62]"]
-    assert change == ["ppo_bleu", "bleu", "change", "0 0 seeds", "\N{EN DASH}"]
+    _, known, unknown = page.tables["Correlation of reward and dialogue accuracy"]
+    assert known == ["ppo_bleu", "bleu", "30 1 seed", "0.41 [0.10, 0.62]"]
+    assert unknown == ["ppo_bleu", "bleu", "0 0 seeds", "\N{EN DASH}"]
 
 
 def test_the_alternatives_to_ppo_have_its_charts():

@@ -201,6 +201,7 @@ CASES = {
         setting(
             [{"checkpoints": ["kept"], "suites": ["dialogue_words", "toy_grammar", "lexical_decision"]}],
             "evaluate",
+            "scores",
         ),
         BASE_SCORES,
     ),

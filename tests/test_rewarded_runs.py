@@ -9,7 +9,7 @@ import pytest
 import yaml
 from scipy.stats import spearmanr
 
-from babylogue.analysis.rewarded_runs import correlations, evaluations, run_row, spearman
+from babylogue.analysis.rewarded_runs import correlation, evaluations, run_row, spearman
 from conftest import PROJECT
 from test_group_policy import Named
 
@@ -39,7 +39,6 @@ TOLD = {"method": "ppo", "reward": "bleu", "best_step": 2, "stopped": ""}
 def test_evaluations_by_hand():
     table = evaluations(SHORT)
     assert table["step"].tolist() == [0, 2, 5]
-    assert table["reward"].tolist() == pytest.approx([0.0, 0.2, 1.7 / 3])
     # Trained on between evaluations: rows 0 and 1, then rows 2, 3 and 4.
     assert table["trained_reward"].tolist() == pytest.approx([NAN, 0.05, 1.1 / 3], nan_ok=True)
     assert table["gain"].tolist() == pytest.approx([NAN, 2.0, -3.0], nan_ok=True)
@@ -98,25 +97,44 @@ def test_what_goes_with_what():
         return log_of(rewards, accuracy)
 
     for sign in (1, -1):
-        level, change = correlations([run(sign) for _ in range(3)], [False] * 3)
-        assert (level["relation"], change["relation"]) == ("level", "change")
-        assert (change["seeds"], change["evaluations"]) == (3, 120)
-        assert sign * change["rho"] > 0.9 and sign * change["ci_low"] > 0 and sign * change["ci_high"] > 0
-        assert -1 <= level["ci_low"] <= level["rho"] <= level["ci_high"] <= 1
+        found = correlation([run(sign) for _ in range(3)], [False] * 3)
+        assert (found["seeds"], found["evaluations"]) == (3, 120)
+        assert sign * found["rho"] > 0.9 and sign * found["ci_low"] > 0 and sign * found["ci_high"] > 0
+        assert -1 <= found["ci_low"] <= found["rho"] <= found["ci_high"] <= 1
+
+
+@pytest.mark.parametrize("count", [8, 16, 32])
+def test_runs_that_drift_on_their_own_are_rarely_said_to_correlate(count):
+    """Reward and accuracy are independent random walks: of 400 intervals 20 leave out zero by chance, +- 3 SE."""
+    rng = np.random.default_rng(count)
+    walks = (rng.normal(size=(2, count + 1)).cumsum(axis=1) for _ in range(400))
+    found = [correlation([log_of(*walk)], [False]) for walk in walks]
+    assert all(row["evaluations"] == count for row in found)
+    alarms = sum(row["ci_low"] > 0 or row["ci_high"] < 0 for row in found)
+    assert 5 <= alarms <= 33
+
+
+@pytest.mark.parametrize("count", [8, 16, 32])
+def test_intervals_hold_a_correlation_that_there_is(count):
+    """Normal pairs that correlate by 0.5, whose Spearman's rho is 6 / pi * arcsin(0.25)."""
+    rng, rho = np.random.default_rng(count), 6 / np.pi * np.arcsin(0.25)
+    pairs = (rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], size=count) for _ in range(400))
+    held = sum(low <= rho <= high for _, low, high in map(spearman, pairs))
+    assert 367 <= held <= 395
 
 
 def test_the_row_at_which_the_guard_stopped_is_left_out():
-    log = log_of(np.arange(8.0), [1, 3, 2, 5, 4, 7, 6, -99.0])
-    [whole, _], [cut, _] = correlations([log], [False]), correlations([log], [True])
+    log = log_of(np.arange(9.0), [0, 1, 3, 6, 10, 15, 21, 28, -99.0])
+    whole, cut = correlation([log], [False]), correlation([log], [True])
     assert (whole["evaluations"], cut["evaluations"]) == (8, 7)
-    assert cut["rho"] > 0.7 > whole["rho"]
-    few = correlations([SHORT], [False])
-    assert [(row["seeds"], row["evaluations"]) for row in few] == [(0, 0)] * 2
-    assert all(np.isnan(row["rho"]) for row in few)
+    assert cut["rho"] > 0.9 > whole["rho"]
+    few = correlation([SHORT], [False])
+    assert (few["seeds"], few["evaluations"]) == (0, 0)
+    assert np.isnan(few["rho"])
 
 
 def test_the_rule_writes_both_tables(tmp_path):
-    long = log_of(np.arange(9.0), np.arange(9.0))
+    long = log_of(np.arange(9.0), np.arange(9.0) ** 2)
     runs = [["ppo_bleu", 0], ["ppo_bleu", 1], ["grpo", 0], ["grpo", 1]]
     logs, settings = [], []
     SAMPLES.to_parquet(tmp_path / "short.parquet")
@@ -137,6 +155,6 @@ def test_the_rule_writes_both_tables(tmp_path):
     table = pd.read_csv(tmp_path / "runs.csv")
     assert list(zip(table["run"], table["seed"], strict=True)) == [tuple(key) for key in runs]
     assert table["stopped"].fillna("").tolist() == ["", "KL", "", ""]
-    found = pd.read_csv(tmp_path / "correlations.csv").set_index(["run", "relation"])
-    assert found.loc[("grpo", "level"), "rho"] == pytest.approx(1)
-    assert found.loc[("ppo_bleu", "level"), "seeds"] == 0
+    found = pd.read_csv(tmp_path / "correlations.csv").set_index("run")
+    assert found.loc["grpo", "rho"] == pytest.approx(1)
+    assert found.loc["ppo_bleu", "seeds"] == 0

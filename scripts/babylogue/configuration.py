@@ -11,7 +11,16 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .errors import UserError
 from .hub import HubSettings
-from .model_rows import ROWS, DPORow, ModelRow, PretrainRow, RewardedRow, TunedRow
+from .model_rows import (
+    ROWS,
+    DPORow,
+    ModelRow,
+    PretrainRow,
+    RewardedRow,
+    TunedRow,
+    models_in_order,
+    pairs_in_order,
+)
 from .preferences.settings import (
     GivenPairs,
     MixedPairs,
@@ -24,6 +33,8 @@ from .preferences.tuning_settings import TuningSettings
 from .reinforcement.rewards.registry import REWARDS, needs
 from .report.settings import ReportSettings
 from .settings import LocalPath, Settings
+from .suites.evaluation import Evaluation
+from .suites.pair_suites import is_suite
 from .suites.registry import COMBINATIONS, DIALOGUE
 from .suites.registry import NAMES as SUITES
 from .suites.settings import SuiteSettings
@@ -33,26 +44,6 @@ from .transcripts.settings import AdultDialogueSettings, SplitSettings, Transcri
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
-
-
-class Grid(Settings):
-    """Suites that are scored on checkpoints."""
-
-    suites: list[str] = Field(min_length=1)
-    """Names of suites."""
-    checkpoints: list[str] = Field(min_length=1)
-    """Names of checkpoints: final, best, chck_1M ...; kept, the one that each model is judged by (final of a
-    pre-trained one); or all. A model without one of them is left out there."""
-    models: list[str] | None = None
-    """Rows of `models`; null: all."""
-
-    def checkpoints_of(self, row) -> list[str]:
-        """The checkpoints of a row of `models` that are scored."""
-        names = row.checkpoint_names()
-        if "all" in self.checkpoints:
-            return names
-        wanted = [row.kept if name == "kept" else name for name in self.checkpoints]
-        return [name for name in dict.fromkeys(wanted) if name in names]
 
 
 class Configuration(Settings):
@@ -80,13 +71,14 @@ class Configuration(Settings):
     tuning: TuningSettings = TuningSettings()
     """How the tune part is divided among validation, rollouts and pairs."""
     pairs: dict[Name, PairSettings] = {}
-    """Preference pairs, by name; dialogue_words, dialogue_tokens and the like are those of the suites."""
+    """Preference pairs, by name. A natural or given set with `part: test` is a suite of its name too, which
+    `evaluate.scores` can list."""
     models: dict[Name, ModelRow] = Field(min_length=1)
     """The table of models."""
     suites: SuiteSettings = SuiteSettings()
     """Where benchmarks lie and how scoring runs."""
-    evaluate: list[Grid] = Field(min_length=1)
-    """What is scored."""
+    evaluate: Evaluation
+    """What is scored, and what the models are compared with."""
     report: ReportSettings = ReportSettings()
     """What the report shows beside the scores."""
     hub: HubSettings = HubSettings()
@@ -155,6 +147,9 @@ class Configuration(Settings):
             pairs = self.pairs.get(name)
             if pairs and not (isinstance(pairs, NaturalPairs | GivenPairs) and pairs.part == "test"):
                 raise ValueError(f"pairs.{name}: the suite of that name wants kind: natural or given, part: test")
+        for name, pairs in self.pairs.items():
+            if is_suite(pairs) and name in SUITES and name not in DIALOGUE:
+                raise ValueError(f"pairs.{name}: the name is taken by the suite {name}; choose another")
         if "rollouts" in self.pairs:
             raise ValueError("pairs.rollouts: the name is taken by the prompts of rollouts; choose another")
 
@@ -163,7 +158,7 @@ class Configuration(Settings):
         pairs = self.pairs[name]
         if isinstance(pairs, SyntheticPairs | SyntaxPairs):
             return pairs.base
-        return self._base(next(iter(pairs.shares))) if isinstance(pairs, MixedPairs) else name
+        return self._base(min(pairs.shares)) if isinstance(pairs, MixedPairs) else name
 
     def _check_models(self) -> None:
         for name, row in self.models.items():
@@ -229,13 +224,16 @@ class Configuration(Settings):
         return self.published[self.teacher.writer].remote is not None
 
     def _check_evaluate(self) -> None:
-        for index, grid in enumerate(self.evaluate):
-            key = f"evaluate.{index}"
+        reference = self.evaluate.reference
+        if reference is not None and reference not in self.models:
+            raise ValueError(
+                f"evaluate.reference: no model {reference!r}; name one of {', '.join(self.models)}, or null to "
+                "compare models with their parents alone"
+            )
+        for index, grid in enumerate(self.evaluate.scores):
+            key = f"evaluate.scores.{index}"
             for suite in grid.suites:
-                if suite not in SUITES:
-                    raise ValueError(f"{key}.suites: no suite {suite!r}; there are {', '.join(SUITES)}")
-                if suite in DIALOGUE and suite not in self.pairs:
-                    raise ValueError(f"pairs.{suite}: missing, and the suite of that name is scored on it")
+                self._check_suite(key, suite)
             for name in grid.models or ():
                 if name not in self.models:
                     raise ValueError(f"{key}.models: no model {name!r}; there are {', '.join(self.models)}")
@@ -252,6 +250,18 @@ class Configuration(Settings):
                         "checkpoint final and a pre-trained model"
                     )
 
+    def _check_suite(self, key: str, suite: str) -> None:
+        if suite in DIALOGUE and suite not in self.pairs:
+            raise ValueError(f"pairs.{suite}: missing, and the suite of that name is scored on it")
+        if suite in SUITES or is_suite(self.pairs.get(suite)):
+            return
+        if suite in self.pairs:
+            raise ValueError(
+                f"{key}.suites: the pair set {suite} is no suite; only natural and given sets with part: test are"
+            )
+        own = [name for name, pairs in self.pairs.items() if is_suite(pairs) and name not in SUITES]
+        raise ValueError(f"{key}.suites: no suite {suite!r}; there are {', '.join([*SUITES, *own])}")
+
     @staticmethod
     def _has_score(row, checkpoint: str, suite: str) -> bool:
         """Whether the suite can be scored on a checkpoint of the row."""
@@ -261,7 +271,7 @@ class Configuration(Settings):
     def scores(self) -> list[tuple[str, int, str, str]]:
         """(run, seed, checkpoint, suite) of every score, each once."""
         wanted = {}
-        for grid in self.evaluate:
+        for grid in self.evaluate.scores:
             for run in grid.models or self.models:
                 row = self.models[run]
                 for checkpoint, seed, suite in product(grid.checkpoints_of(row), self.seeds, grid.suites):
@@ -270,34 +280,40 @@ class Configuration(Settings):
         return list(wanted)
 
     def reported(self) -> dict[str, str]:
-        """Run -> the checkpoint that stands for it: the kept one if that is scored, else `final`, else the first.
+        """Run -> the checkpoint that stands for it: the kept one if that is scored, else the last that is.
 
         A model that is not scored at all has its kept one.
         """
-        scored = {}
-        for run, _, checkpoint, _ in self.scores():
-            scored.setdefault(run, []).append(checkpoint)
+        scored = {(run, checkpoint) for run, _, checkpoint, _ in self.scores()}
         found = {}
         for run, row in self.models.items():
-            own = scored.get(run, [row.kept])
-            found[run] = row.kept if row.kept in own else "final" if "final" in own else own[0]
+            own = [name for name in row.checkpoint_names() if (run, name) in scored]
+            found[run] = row.kept if row.kept in own or not own else own[-1]
         return found
 
     def contrasts(self) -> list[tuple[str, str, str, str]]:
         """(run, checkpoint, against, its checkpoint) of the models that are compared, each once.
 
         Every model, at the checkpoint that is reported, is compared with that of the parent that it starts from,
-        and with the first pre-trained row.
+        and with `evaluate.reference`.
         """
-        reported = self.reported()
-        reference = next((run for run, row in self.models.items() if isinstance(row, PretrainRow)), None)
+        reported, reference = self.reported(), self.evaluate.reference
         wanted = {}
         for run, row in self.models.items():
             if isinstance(row, TunedRow) and row.parent in self.models:
                 wanted[run, reported[run], row.parent, row.parent_checkpoint] = None
-            if reference and run != reference:
+            if reference not in (None, run):
                 wanted[run, reported[run], reference, reported[reference]] = None
         return list(wanted)
+
+    def in_order(self) -> "Configuration":
+        """The same with its rows sorted by what they are: how files were laid over each other decides nothing."""
+        tables = {
+            "models": models_in_order(self.models, self.pairs, self.evaluate.reference),
+            "pairs": pairs_in_order(self.pairs),
+            "published": dict(sorted(self.published.items())),
+        }
+        return self.model_copy(update=tables)
 
 
 def _merged(defaults: dict, row: dict) -> dict:
@@ -378,7 +394,7 @@ def load_configuration(raw: dict[str, Any]) -> Configuration:
         UserError: one line that names the first wrong key, and how many more there are.
     """
     try:
-        return Configuration.model_validate(resolve(raw))
+        return Configuration.model_validate(resolve(raw)).in_order()
     except ValidationError as error:
         first, *others = error.errors(include_url=False)
         more = f" (and {len(others)} more)" if others else ""

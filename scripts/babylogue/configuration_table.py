@@ -35,7 +35,11 @@ def page(default: dict[str, Any]) -> str:
             continue
         parts += [f"## {key}", _meaning(node, whole)]
         if key == "evaluate":
-            parts.append(_table("evaluate[].", _properties(node["items"], whole), {}, whole))
+            evaluation = _properties(node, whole)
+            parts.append(_table("evaluate.", {"reference": evaluation["reference"]}, default["evaluate"], whole))
+            parts.append(
+                _table("evaluate.scores[].", _properties(evaluation["scores"]["items"], whole), {}, whole)
+            )
         elif key == "models":
             methods = ", ".join(f"[{method}](#{method})" for method in ROWS)
             parts.append(f"A row has a `method` ({methods}) and any key of its section, over the value there.")

@@ -1,5 +1,6 @@
-"""Rows of the table of models: what each method asks for."""
+"""Rows of the table of models: what each method asks for, and the order that tables are shown in."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -7,6 +8,7 @@ from pydantic import Field
 from .model.settings import PretrainSettings
 from .preferences.settings import DPOSettings
 from .reinforcement.group_settings import GRPOSettings, RLOOSettings
+from .reinforcement.rewards.registry import REWARDS, terms
 from .reinforcement.settings import PPOSettings, RewardSetting
 from .settings import Settings
 
@@ -85,3 +87,33 @@ class RLOORow(RLOOSettings, RewardedRow):
 ROWS = {"pretrain": PretrainRow, "dpo": DPORow, "ppo": PPORow, "grpo": GRPORow, "rloo": RLOORow}
 """Method -> what its rows are."""
 ModelRow = Annotated[PretrainRow | DPORow | PPORow | GRPORow | RLOORow, Field(discriminator="method")]
+
+
+PAIR_KINDS = ("natural", "synthetic", "syntax", "mixed", "given")
+
+
+def models_in_order(models: Mapping, pairs: Mapping, reference: str | None) -> dict:
+    """The rows of `models`: the reference first, then by method, by what is tuned on, and by name."""
+    places = {name: place for place, name in enumerate(pairs_in_order(pairs))}
+    methods, rewards = list(ROWS), list(REWARDS)
+
+    def key(name: str) -> tuple:
+        row = models[name]
+        tuned_on: list[int] = []
+        if isinstance(row, DPORow):
+            tuned_on = [places[row.pairs]]
+        elif isinstance(row, RewardedRow):
+            tuned_on = sorted(map(rewards.index, terms(row.reward)))
+        return name != reference, methods.index(row.method), tuned_on, name
+
+    return {name: models[name] for name in sorted(models, key=key)}
+
+
+def pairs_in_order(pairs: Mapping) -> dict:
+    """The rows of `pairs`: those to train on before those of the test part, then by kind and by name."""
+
+    def key(name: str) -> tuple:
+        row = pairs[name]
+        return getattr(row, "part", "tune") == "test", PAIR_KINDS.index(row.kind), name
+
+    return {name: pairs[name] for name in sorted(pairs, key=key)}

@@ -1,10 +1,16 @@
-"""comparisons.csv: differences between models, each on the same items, with all that were made counted.
+"""comparisons.csv: differences between models, each on the same items, adjusted for the number of tests.
 
-Columns COLUMNS: `difference` is run minus against in the metric's own unit (percentage points for accuracies);
-`p_holm` is Holm's adjustment over the whole table; `differs` is true where that is below 0.05 and the interval
-excludes zero too. Compared are the suite's headline metric, accuracy_no_shared_token of dialogue suites and
-accuracy_last_token of fine-tuned tasks. Left out: `aoa`, which rests on a handful of words and has no items to
-resample, and `aoa_surprisal`, of which neither more nor less is better.
+Columns COLUMNS: `difference` is run minus against in the metric's own unit (percentage points for accuracies).
+Compared are the suite's headline metric, accuracy_no_shared_token of dialogue suites and accuracy_last_token of
+fine-tuned tasks. Left out: `aoa`, which rests on a handful of words and has no items to resample, and
+`aoa_surprisal`, of which neither more nor less is better.
+
+The family of tests that Holm's method adjusts for is fixed before any result is seen: the headline metric of
+every suite, once for every two checkpoints with different weights. `family` is how many tests these are and
+`p_holm` the adjusted p. `differs` is true where `p_holm` is below 0.05 and the interval excludes zero too. Other
+metrics have an interval and a p, but no `p_holm`, and are never marked. Two checkpoints with the same weights are
+no test. Such are a parent and a tuned model whose best step is its start: their difference is 0, `test` is
+`same_weights` and p is empty.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,12 +27,13 @@ from ..errors import UserError
 from ..logs import progress
 from ..suites.base import Suite
 from ..suites.reading import COVARIATES, MEASURES, reading_scores
-from .differences import Columns, Difference, bootstrap, holm, of_bootstraps, of_credits
+from .differences import HEADLINES, SAME_WEIGHTS, Columns, Difference, bootstrap, holm, of_bootstraps, of_credits
 
 COLUMNS = [
     "run", "checkpoint", "against", "against_checkpoint", "suite", "metric", "difference", "ci_low", "ci_high",
-    "p", "p_holm", "differs", "test", "n", "seeds",
+    "p", "p_holm", "family", "differs", "test", "n", "seeds",
 ]  # fmt: skip
+_ADJUSTED = ("p_holm", "family", "differs")
 ALPHA = 0.05
 BULK = {"scores", "tokens"}  # of item scores
 
@@ -49,7 +56,10 @@ class Statistic(NamedTuple):
 
 
 def read_item_scores(path: str | Path) -> pd.DataFrame:
-    """Item scores as `differences` takes them, without the columns that no comparison looks at."""
+    """Item scores as `differences` takes them, without the columns that no comparison looks at.
+
+    `attrs["weights"]` of the table is the digest of the scored model's weights.
+    """
     return pd.read_parquet(path, columns=[name for name in read_schema(path).names if name not in BULK])
 
 
@@ -73,10 +83,11 @@ STATISTICS = (
 def differences(
     suite: Suite, contrasts: Sequence[Contrast], item_scores: Callable[[str, str], list[pd.DataFrame]]
 ) -> list[dict]:
-    """The rows of a suite, without `p_holm` and `differs`; none for a suite that is not compared.
+    """The rows of a suite for `comparisons_table`; none for a suite that is not compared.
 
     Args:
-        item_scores: (run, checkpoint) -> the item scores of each seed.
+        item_scores: (run, checkpoint) -> the item scores of each seed, with the digest of the weights in
+            `attrs["weights"]`; without it a checkpoint is taken for different from all others.
 
     Raises:
         UserError: the two models were scored on different items.
@@ -97,8 +108,22 @@ def differences(
             found = {statistic.metric: of_bootstraps(*drawn, len(a[0]))}
         else:
             found = _accuracies(suite, a, b)
-        rows += [_row(suite.name, contrast, metric, difference) for metric, difference in found.items()]
+        sides = frozenset((_identity(contrast[:2], a), _identity(contrast[2:], b)))
+        if len(sides) == 1:
+            found = {metric: _same_weights(own) for metric, own in found.items()}
+        rows += [_row(suite.name, contrast, metric, own) | {"sides": sides} for metric, own in found.items()]
     return rows
+
+
+def _identity(side: tuple[str, str], tables: list[pd.DataFrame]) -> tuple:
+    """What is equal for two checkpoints with the same weights in every seed: the digests, else their name."""
+    weights = tuple(table.attrs.get("weights") for table in tables)
+    return weights if all(weights) else side
+
+
+def _same_weights(difference: Difference) -> Difference:
+    """The difference of a model from itself, which is no test."""
+    return Difference(0.0, 0.0, 0.0, float("nan"), SAME_WEIGHTS, difference.n, difference.seeds)
 
 
 def _row(suite: str, contrast: Contrast, metric: str, difference: Difference) -> dict:
@@ -111,11 +136,20 @@ def _row(suite: str, contrast: Contrast, metric: str, difference: Difference) ->
 
 
 def comparisons_table(rows: Iterable[Mapping]) -> pd.DataFrame:
-    """All rows with `p_holm` and `differs`."""
-    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ("p_holm", "differs")])
-    adjusted = holm(table["p"])
+    """All rows with `p_holm`, `family` and `differs`.
+
+    Args:
+        rows: as `differences` gives them: the columns COLUMNS but for those three, and `sides`, the identities of
+            the two checkpoints. Rows of a suite with the same sides are one test.
+    """
+    table = pd.DataFrame(rows, columns=[*(name for name in COLUMNS if name not in _ADJUSTED), "sides"])
+    tested = table["metric"].isin(HEADLINES) & table["p"].notna()
+    keys = ["suite", "metric", "sides"]
+    tests = table[tested].drop_duplicates(keys)
+    adjusted = tests[keys].assign(p_holm=holm(tests["p"]), family=len(tests))
+    table = table.merge(adjusted, on=keys, how="left").astype({"family": "Int64"})
     excludes_zero = (table["ci_low"] > 0) | (table["ci_high"] < 0)
-    return table.assign(p_holm=adjusted, differs=(adjusted < ALPHA) & excludes_zero)[COLUMNS]
+    return table.assign(differs=(table["p_holm"] < ALPHA) & excludes_zero)[COLUMNS]
 
 
 def _check_items(suite: str, contrast: Contrast, items: list[pd.Series]) -> None:

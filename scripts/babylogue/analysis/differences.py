@@ -21,6 +21,10 @@ from .seeds import spread
 SEED = 0
 SAMPLES = 2000
 _SMALLEST_P = 1e-12
+SAME_WEIGHTS = "same_weights"
+"""The `test` of a model and another one with the same weights: none."""
+HEADLINES = ("accuracy", "spearman", "pearson", "partial_r2")
+"""Metrics that stand for a suite, the first of them that it has."""
 Columns = Mapping[str, np.ndarray]
 """Columns of item scores, [items] each."""
 

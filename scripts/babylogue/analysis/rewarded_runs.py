@@ -1,4 +1,4 @@
-"""What rewarding replies does to dialogue: each run in a row, and each reward's correlation with the accuracy.
+"""What rewarding replies does to dialogue: each run in a row, and each reward's correlation with gained accuracy.
 
 Everything here is of the prompts that a run meets and of held-out pairs of the tune part, so that settings may be
 chosen by it; no test item is in it.
@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from scipy.special import ndtri
+from scipy.stats import spearmanr
 
-from ..scoring.intervals import Estimate, mean, percentiles
+from ..scoring.intervals import Estimate, mean
 from .seeds import pooled
 
 RUN_COLUMNS = [
@@ -19,27 +20,24 @@ RUN_COLUMNS = [
     *(f"{place}_{name}" for name in ("reward", "accuracy", "kl", "words", "distinct_2")
       for place in ("start", "best", "final")),
 ]  # fmt: skip
-CORRELATION_COLUMNS = ["run", "reward", "relation", "seeds", "evaluations", "rho", "ci_low", "ci_high"]
-SAMPLES = 2000
+CORRELATION_COLUMNS = ["run", "reward", "seeds", "evaluations", "rho", "ci_low", "ci_high"]
 FEWEST = 6  # evaluations of a seed; fewer tell nothing of a rank correlation
 
 
 def evaluations(log: pd.DataFrame) -> pd.DataFrame:
     """The evaluations of a run (columns of `reinforcement.records.LOG_COLUMNS`).
 
-    Columns: step, episodes; reward, the mean of the rollouts since the evaluation before; accuracy, on
-    held-out pairs, percent; kl, nats a reply; trained_reward, the mean of the replies that the policy was trained
-    on since the evaluation before, and gain, the change of the accuracy since then: NaN in the first.
+    Columns: step, episodes; accuracy, on held-out pairs, percent; kl, nats a reply; trained_reward, the mean of
+    the replies that the policy was trained on since the evaluation before, and gain, the change of the accuracy
+    since then: NaN in the first.
     """
     kept = log["held_out_accuracy"].notna()
-    group = (kept.shift(fill_value=False)).cumsum()  # rows up to an evaluation, it included
     trained = log["reward_mean"].groupby(kept.cumsum()).mean()  # rows from an evaluation up to the next
     own = log[kept]
     table = pd.DataFrame(
         {
             "step": own["step"],
             "episodes": own["episodes"],
-            "reward": log["reward_mean"].groupby(group).mean()[group[kept]].to_numpy(),
             "accuracy": own["held_out_accuracy"],
             "kl": own["kl_full"],
         }
@@ -94,57 +92,44 @@ def reward_name(reward: str | Mapping) -> str:
     return reward if isinstance(reward, str) else " + ".join(reward)
 
 
-def correlations(logs: Sequence[pd.DataFrame], stopped: Sequence[bool]) -> list[dict]:
-    """Spearman's correlation of reward and held-out accuracy along a run, one row a relation.
+def correlation(logs: Sequence[pd.DataFrame], stopped: Sequence[bool]) -> dict:
+    """Spearman's correlation, over the evaluations of a run, of reward and change of held-out accuracy.
 
-    level: the mean reward since the evaluation before against the accuracy. A trend that both share is in it.
-    change: the mean reward of the replies trained on between two evaluations against the change of the accuracy
-    from one to the other: whether it is the well-rewarded replies that make dialogue better.
+    The reward is the mean of the replies trained on between two evaluations, the change that of the accuracy from
+    one to the other: whether it is the well-rewarded replies that make dialogue better. The levels of reward and
+    accuracy are not correlated: both drift as training goes on, and two series that drift independently of each
+    other are strongly correlated more often than not (Yule 1926).
 
-    A seed's interval is that of the percentiles of a moving-block bootstrap over its evaluations (Kuensch 1989),
-    since neighbours are alike; it takes the run to be stationary. Seeds are put together by `seeds.pooled`.
+    Seeds are put together by `seeds.pooled`.
 
     Args:
         logs: of each seed, up to the guard's stop.
         stopped: whether the guard stopped the seed; the row at which it did is left out.
     """
     tables = [evaluations(log.iloc[: len(log) - ended]) for log, ended in zip(logs, stopped, strict=True)]
-    found = []
-    for relation, columns in (("level", ["reward", "accuracy"]), ("change", ["trained_reward", "gain"])):
-        pairs = [table[columns].dropna().to_numpy(float) for table in tables]
-        each = [spearman(own) for own in pairs if len(own) >= FEWEST]
-        value, low, high = pooled(*zip(*each, strict=True)) if each else (np.nan,) * 3
-        found.append(
-            {
-                "relation": relation,
-                "seeds": len(each),
-                "evaluations": sum(len(own) for own in pairs if len(own) >= FEWEST),
-                "rho": value,
-                "ci_low": float(np.clip(low, -1, 1)),
-                "ci_high": float(np.clip(high, -1, 1)),
-            }
-        )
-    return found
+    pairs = [table[["trained_reward", "gain"]].dropna().to_numpy(float) for table in tables]
+    pairs = [own for own in pairs if len(own) >= FEWEST]
+    each = [spearman(own) for own in pairs]
+    value, low, high = pooled(*zip(*each, strict=True)) if each else (np.nan,) * 3
+    return {
+        "seeds": len(each),
+        "evaluations": sum(map(len, pairs)),
+        "rho": value,
+        "ci_low": float(np.clip(low, -1, 1)),
+        "ci_high": float(np.clip(high, -1, 1)),
+    }
 
 
-def spearman(pairs: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
-    """Spearman's rho of pairs (n, 2) in their order, and its interval by a moving-block bootstrap.
+def spearman(pairs: np.ndarray) -> tuple[float, float, float]:
+    """Spearman's rho of pairs (n, 2), n above 3, and its 95 % interval.
 
-    Blocks have the cube root of n, rounded up. NaN if one of the two does not vary.
+    The interval is that of Fisher's z with the standard error of Bonett and Wright (2000). NaN if one of the two
+    does not vary.
     """
-    n = len(pairs)
-    length = int(np.ceil(n ** (1 / 3)))
-    starts = np.random.default_rng(seed).integers(n - length + 1, size=(SAMPLES, -(-n // length)))
-    drawn = (starts[:, :, None] + np.arange(length)).reshape(SAMPLES, -1)[:, :n]
-    value, samples = _rank_correlation(pairs), _rank_correlation(pairs[drawn])
-    known = samples[np.isfinite(samples)]
-    return float(value), *(percentiles(known) if len(known) else (np.nan, np.nan))
-
-
-def _rank_correlation(pairs: np.ndarray) -> np.ndarray:
-    """Spearman's rho (...) of pairs (..., n, 2), ties at their mean rank; NaN without variance."""
-    ranks = rankdata(pairs, axis=-2)
-    ranks = ranks - ranks.mean(axis=-2, keepdims=True)
-    x, y = ranks[..., 0], ranks[..., 1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
+    if (np.ptp(pairs, axis=0) == 0).any():
+        return (np.nan,) * 3
+    rho = float(spearmanr(pairs).statistic)
+    error = np.sqrt((1 + rho**2 / 2) / (len(pairs) - 3))
+    with np.errstate(divide="ignore"):  # of a perfect correlation z is infinite
+        ends = np.tanh(np.arctanh(rho) + ndtri([0.025, 0.975]) * error)
+    return rho, *map(float, ends)

@@ -13,8 +13,9 @@ Both runs are scored on the same items, so that how hard these are cancels out.
 A difference is the first run minus the second, in the metric's own unit
 (percentage points for accuracies), over all seeds that both have. p is of
 McNemar's test or, with several seeds, of items and seeds together; p_holm is
-adjusted for all rows shown (Holm). A row is marked * where p_holm is below 0.05
-and the 95 % interval excludes zero.
+adjusted for the headline metric of every suite shown (Holm), other metrics have
+none. A row is marked * where p_holm is below 0.05 and the 95 % interval excludes
+zero. Checkpoints with the same weights have the difference 0 and no p.
 
 examples:
   babylogue compare dpo_natural base
@@ -89,10 +90,13 @@ def _shared(a: tuple[str, str], b: tuple[str, str], results: Path) -> dict[str, 
     """Suite -> the seeds that both are scored with."""
     from ..suites.registry import NAMES
 
+    def known(suite: str) -> bool:
+        return suite in NAMES or (results / f"pairs/{suite}.parquet").exists()
+
     found: dict[str, list[int]] = {}
     for file in sorted((results / "scores" / a[0]).glob(f"seed*/{a[1]}/*.parquet")):
         seed, suite = file.parts[-3].removeprefix("seed"), file.stem
-        if suite in NAMES and seed.isdigit() and _file(b, int(seed), suite, results).exists():
+        if known(suite) and seed.isdigit() and _file(b, int(seed), suite, results).exists():
             found.setdefault(suite, []).append(int(seed))
     return {suite: sorted(seeds) for suite, seeds in found.items()}
 
@@ -104,7 +108,8 @@ def _file(side: tuple[str, str], seed: int, suite: str, results: Path) -> Path:
 def _compared(a, b, shared: dict[str, list[int]], results: Path):
     """comparisons.csv's rows of the two with the value of each, and the suites that are not compared."""
     from ..analysis.comparisons import Contrast, comparisons_table, differences, read_item_scores
-    from ..suites.registry import load
+    from ..suites.dialogue_pairs import pair_suite
+    from ..suites.registry import NAMES, load
 
     rows = []
     for suite, seeds in shared.items():
@@ -112,7 +117,8 @@ def _compared(a, b, shared: dict[str, list[int]], results: Path):
         def item_scores(*side, suite=suite, seeds=seeds):
             return [_readable(read_item_scores, _file(side, seed, suite, results)) for seed in seeds]
 
-        rows += differences(load(suite), [Contrast(*a, *b)], item_scores)
+        own = load(suite) if suite in NAMES else pair_suite(suite)
+        rows += differences(own, [Contrast(*a, *b)], item_scores)
     table = comparisons_table(rows)
     keys = list(table[["suite", "metric"]].itertuples(index=False, name=None))
     for place, (name, side) in enumerate((("a", a), ("b", b)), start=table.columns.get_loc("difference")):
@@ -156,4 +162,6 @@ def _row(row: dict) -> tuple:
 
 
 def _probability(p: float) -> str:
+    if p != p:
+        return ""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -5,25 +5,15 @@ names of suites and in the metrics that follow its rules, corrections included; 
 `simpo` is the organisers' SimPO baseline of BabyLM 2025, as the paper quotes it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from .summary import Cell
-
-FOLLOWS = {
-    "dpo_natural_published": "dpo_natural",
-    "dpo_synthetic_raw": "dpo_synthetic",
-    "ppo_confidence_sum": "ppo_confidence",
-}
-"""Run of presets/paper.yaml -> the model of the paper that it follows; one that is not named here is set beside
-the model of its own name, if there is one."""
-MENDED = set(FOLLOWS.values())
-"""Runs that depart on purpose from the model of their name: two-sided or matched pairs, confidence a token."""
 
 
 @cache
@@ -41,15 +31,20 @@ class PublishedValue(NamedTuple):
     """Whether the run departs on purpose from the paper's model."""
 
 
-def published_values(suite: str, metric: str, runs: Sequence[str]) -> list[PublishedValue | None]:
-    """For each run the paper's score of a suite as a whole, where it is by that metric."""
+def published_values(suite: str, metric: str, models: Sequence[Mapping[str, Any]]) -> list[PublishedValue | None]:
+    """For each model the paper's score of a suite as a whole, where the paper has that model and that metric.
+
+    Args:
+        suite: in the paper's table, which has the same items.
+        models: rows of the table of models (`Results.models`).
+    """
     table = published_scores()
     own = table[(table["suite"] == suite) & (table["group"] == "all") & (table["metric"] == metric)]
     value = dict(zip(own["model"], own["value"], strict=True))
-    models = [FOLLOWS.get(run, run) for run in runs]
+    followed = (model.get("paper") or {"model": None, "mended": False} for model in models)
     return [
-        PublishedValue(value[model], run in MENDED) if model in value else None
-        for run, model in zip(runs, models, strict=True)
+        PublishedValue(value[paper["model"]], paper["mended"]) if paper["model"] in value else None
+        for paper in followed
     ]
 
 
@@ -63,25 +58,31 @@ class BesidePaper:
 
 
 def beside_paper(
-    scored: Mapping[tuple[str, str, str, str], Cell], runs: Sequence[str], own_items: Collection[str]
+    scored: Mapping[tuple[str, str, str, str], Cell],
+    models: Sequence[Mapping[str, Any]],
+    pair_suites: Mapping[str, tuple[str | None, bool]],
 ) -> BesidePaper:
     """Every row of the paper's table.
 
     Args:
         scored: (run, suite, group, metric) -> cell, as `summary.cells` gives them.
-        runs: those of this report.
-        own_items: suites whose items are not the paper's, whatever they are called.
+        models: rows of the table of models (`Results.models`).
+        pair_suites: as in `Results`.
     """
     table = published_scores()
-    models = list(dict.fromkeys(table["model"]))
-    beside = {model: [run for run in runs if FOLLOWS.get(run, run) == model] for model in models}
+    names = list(dict.fromkeys(table["model"]))
+    followed = [(row["run"], (row.get("paper") or {}).get("model")) for row in models]
+    beside = {name: [run for run, model in followed if model == name] for name in names}
+    # The paper's suite -> ours with the same items.
+    ours = {paper: suite for suite, (paper, same_items) in pair_suites.items() if same_items}
     rows = []
-    for key, own in table.groupby(["suite", "group", "metric"], sort=False):
+    for (paper_suite, group, metric), own in table.groupby(["suite", "group", "metric"], sort=False):
         value = dict(zip(own["model"], own["value"], strict=True))
-        ours = {} if key[0] in own_items else scored
+        suite = ours.get(paper_suite, None if paper_suite in pair_suites else paper_suite)
+        key = (suite, group, metric)
         cells = [
-            (value.get(model), {run: ours[run, *key] for run in beside[model] if (run, *key) in ours})
-            for model in models
+            (value.get(name), {run: scored[run, *key] for run in beside[name] if (run, *key) in scored})
+            for name in names
         ]
-        rows.append((*key, cells))
-    return BesidePaper(models, rows)
+        rows.append((paper_suite, group, metric, cells))
+    return BesidePaper(names, rows)

@@ -11,7 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..analysis.rewarded_runs import reward_name
-from .summary import SMALL_JUDGES, Cell, cells, chance, decimals, headline, unit
+from .summary import Cell, cells, chance, decimals, headline, unit
 
 TEMPLATE = "model_card.md.jinja"
 TAGS = ("babylm", "childes", "child-directed-speech", "dialogue")
@@ -33,7 +33,7 @@ def model_card(
     checkpoint: str,
     checkpoints: Mapping[str, int | None],
     parents: list[str],
-    published: Mapping[str, Mapping[str, str]],
+    published: Mapping[str, Mapping[str, Any]],
     descriptions: Mapping[str, str],
 ) -> str:
     """The card as Markdown with its metadata in front; names that come from files are escaped.
@@ -50,7 +50,7 @@ def model_card(
         checkpoints: name -> words seen, None where words are not counted.
         parents: what the run starts from, RUN/CHECKPOINT or the name of a published model, nearest first.
         published: role (writer, judge, parent ...) -> what others have made and had it: name, origin, and
-            hub, the owner/name of a model on the Hub.
+            hub, the owner/name of a model on the Hub; of the judge fit_to_judge, whether its scores mean anything.
         descriptions: suite -> what it is, in a line.
     """
     own = scores[(scores["run"] == settings["run"]) & (scores["seed"] == settings["seed"])]
@@ -85,7 +85,7 @@ def model_card(
         checkpoints=checkpoints,
         parents=parents,
         published=published,
-        small_judge=(published.get("judge") or {}).get("name") in SMALL_JUDGES,
+        small_judge="judge" in published and not published["judge"]["fit_to_judge"],
         descriptions=descriptions,
         scores=[_texts(row) for row in rows],
     )

@@ -4,7 +4,7 @@ Its scripts only make it pleasant: without them, and on paper, everything can be
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..analysis.differences import SAME_WEIGHTS
 from ..analysis.rewarded_runs import CORRELATION_COLUMNS, RUN_COLUMNS
 from .beside_paper import beside_paper
 from .charts import (
@@ -33,7 +34,7 @@ from .published import published_trajectory
 from .replies import REPLY_COLUMNS, side_by_side
 from .run_record import STAGE_COLUMNS, run_record
 from .scores_section import SuiteTable, bars, suite_metrics, suite_table
-from .summary import SMALL_JUDGES, Cell, cells, decimals, headline, pool
+from .summary import Cell, cells, decimals, headline, pool
 from .tables import missing_table, pair_cards_table, sources_table
 
 _SEES = {True: "reply alone", False: "shallow"}
@@ -45,7 +46,7 @@ class Results:
 
     models: Sequence[Mapping[str, Any]]
     """Rows of the table of models: run, method, checkpoint (the one that is shown), and where they have one
-    parent, text, pairs, reward."""
+    parent, text, pairs, reward; paper, the fields of `paper_models.Follows`, of a model of the paper."""
     seeds: Sequence[int]
     source: str
     """Source of the transcripts: toy or local."""
@@ -81,8 +82,11 @@ class Results:
     items: Mapping[str, Any] = field(default_factory=dict)
     """What the page has of items.parquet, as `items.page_data` gives it."""
 
-    own_items: Collection[str] = ()
-    """Suites of pairs that are the run's own, whatever they are called: the paper's figures are of others."""
+    judge_fits: bool = True
+    """Whether the scores of that judge mean anything."""
+    pair_suites: Mapping[str, tuple[str | None, bool]] = field(default_factory=dict)
+    """Suite that is a pair set -> the suite of the paper that it is held against, if any, and whether it has
+    the same items. Every other suite is the paper's of its name."""
     quotes: bool = True
     """Whether lines of the transcripts may stand on the page."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -153,7 +157,7 @@ def render(results: Results, charts: Charts) -> str:
             description=results.descriptions.get(suite, ""),
             comparisons=results.comparisons,
             baselines=results.baselines,
-            compares=real and suite not in results.own_items,
+            paper_suite=_same_items(results, suite) if real else None,
         )
         for suite, own in results.scores.groupby("suite", sort=False)
     ]
@@ -163,9 +167,9 @@ def render(results: Results, charts: Charts) -> str:
         runs=runs,
         record=run_record(results.settings),
         unmoved=_unmoved(results),
-        beside=beside_paper(scored if real else {}, runs, results.own_items),
+        beside=beside_paper(scored if real else {}, results.models, results.pair_suites),
         words=_words(logs["pretrain"]),
-        small_judge=results.judge in SMALL_JUDGES,
+        small_judge=results.judge is not None and not results.judge_fits,
         suites=suites,
         comparisons=_comparisons(results),
         baselines=_baselines(results, scored),
@@ -230,6 +234,12 @@ def card_value(row: pd.Series, quantity: str) -> str:
     return signed(row["value"], "difference") if quantity.startswith("mean_difference") else count(row["value"])
 
 
+def _same_items(results: Results, suite: str) -> str | None:
+    """The suite of the paper's table that has the items of a suite."""
+    paper_suite, same_items = results.pair_suites.get(suite, (suite, True))
+    return paper_suite if same_items else None
+
+
 def _logs(results: Results) -> dict[str, Logs]:
     """The logs of the models, by kind of training."""
     kinds = {"pretrain": ("pretrain",), "dpo": ("dpo",), "rewarded": ("ppo", "grpo", "rloo")}
@@ -244,9 +254,18 @@ def _method(results: Results, run: str) -> str | None:
 
 
 def _unmoved(results: Results) -> set[str]:
-    """The runs on rewarded replies that are shown at `best` where that is, in every seed, the start."""
+    """The runs that are shown at a checkpoint with the weights of their parent, in every seed.
+
+    Those on rewarded replies are known by their best step too, since not every run is compared.
+    """
     kept = results.rewarded_runs.groupby("run")["best_step"].max()
-    return {run for run, step in kept.items() if step == 0 and results.checkpoints.get(run) == "best"}
+    unmoved = {run for run, step in kept.items() if step == 0 and results.checkpoints.get(run) == "best"}
+    same = results.comparisons[results.comparisons["test"] == SAME_WEIGHTS]
+    started_from = {
+        (model["run"], model.get("parent"), model.get("parent_checkpoint")) for model in results.models
+    }
+    sides = set(same[["run", "against", "against_checkpoint"]].itertuples(index=False, name=None))
+    return unmoved | {run for run, *_ in sides & started_from}
 
 
 def _words(logs: Logs) -> dict[str, int]:
@@ -275,7 +294,8 @@ class _Comparisons:
     """Run, against, and the checkpoint of the latter."""
     rows: list[tuple[str, str, int, list[pd.Series | None]]]
     """Suite, metric, items, and a row of comparisons.csv or None for each contrast."""
-    made: int
+    family: int
+    """Tests that p is adjusted for."""
     marked: int
 
 
@@ -288,7 +308,8 @@ def _comparisons(results: Results) -> _Comparisons:
     for (suite, metric), own in table.groupby(["suite", "metric"], sort=False):
         found = {tuple(row[keys]): row for _, row in own.iterrows()}
         rows.append((suite, metric, int(own["n"].max()), [found.get(contrast) for contrast in contrasts]))
-    return _Comparisons(contrasts, rows, int(table["p"].notna().sum()), int(table["differs"].sum()))
+    family = table["family"].dropna()
+    return _Comparisons(contrasts, rows, int(family.max()) if len(family) else 0, int(table["differs"].sum()))
 
 
 @dataclass(frozen=True)
@@ -350,9 +371,12 @@ def _learning_curves(results: Results) -> list[Chart]:
                 (f"{name} ({_SEES[alone]})", value) for name, alone, value in bars(results.baselines, suite)
             ]
             charts.append(learning_curve(suite, metric, own, fits, references))
-            theirs = published_trajectory(suite)
+            paper_suite, same_items = results.pair_suites.get(suite, (suite, True))
+            theirs = published_trajectory(paper_suite or "")
             # Generated talk compares with nobody's.
             if results.source != "toy" and set(theirs["metric"]) & set(own["metric"]):
-                rule, other = theirs["metric"].iloc[0], suite in results.own_items
-                charts.append(learning_curve(suite, rule, own, fits.head(0), theirs=theirs, other_items=other))
+                rule = theirs["metric"].iloc[0]
+                charts.append(
+                    learning_curve(suite, rule, own, fits.head(0), theirs=theirs, other_items=not same_items)
+                )
     return charts

@@ -5,17 +5,13 @@ from importlib.resources import files
 import pandas as pd
 
 LABEL = "published base"
-PAIRS = ("fpadovani/dialogue_eval_words", "fpadovani/dialogue_eval_tokens")
-"""The data sets of the Hub that have the paper's dialogue pairs."""
 
 
 def published_trajectory(suite: str) -> pd.DataFrame:
     """Padovani et al. (2025): percent correct of their base model over words seen; columns metric, words, value.
 
     From the authors' repositories: 1M to 100M words of CHILDES, one seed, no intervals. `metric` is that of ours
-    that goes by the same rule. The figures are of the paper's own items: dialogue pairs are its own unless a suite
-    reads PAIRS. Empty for a suite of which there is no
-    published trajectory.
+    that goes by the same rule. Empty for a suite of which there is no published trajectory.
     """
     table = pd.read_csv(files(__package__).joinpath("published_trajectory.csv"))
     known = table["suite"].isin((suite, suite.removesuffix("_published")))

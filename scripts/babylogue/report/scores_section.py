@@ -55,7 +55,7 @@ def suite_table(
     description: str,
     comparisons: pd.DataFrame,
     baselines: pd.DataFrame,
-    compares: bool,
+    paper_suite: str | None,
 ) -> SuiteTable:
     """A suite's part of the page.
 
@@ -65,7 +65,7 @@ def suite_table(
         scored: (run, suite, group, metric) -> cell at the checkpoint that is shown, as `summary.cells` gives them.
         comparisons: the columns of comparisons.csv.
         baselines: the columns of baselines.csv.
-        compares: whether the paper's figures can be held against these: of transcripts, on the same items.
+        paper_suite: the suite of the paper's table with the same items; None if these scores compare with none.
     """
     metrics = suite_metrics(scores)
     metric = headline(metrics)
@@ -86,7 +86,7 @@ def suite_table(
         bars(baselines, suite),
         row(suite, "all", metric),
         [_mark(held, model) for model in models],
-        published_values(suite, metric, runs) if compares else [None] * len(runs),
+        published_values(paper_suite, metric, models) if paper_suite else [None] * len(runs),
         # A single group is the whole suite under another name.
         [row(group, group, metric) for group in groups] if len(groups) > 1 else [],
         [row(other, "all", other) for other in metrics if other != metric],
@@ -108,4 +108,6 @@ def bars(baselines: pd.DataFrame, suite: str) -> list[tuple[str, bool, float]]:
 
 def _mark(held: pd.DataFrame, model: Mapping[str, Any]) -> pd.Series | None:
     own = held[(held["run"] == model["run"]) & (held["against"] == model.get("parent"))]
+    # A parent may be the reference too, and then stand there at two checkpoints.
+    own = own[own["against_checkpoint"] == model.get("parent_checkpoint")]
     return own.iloc[0] if len(own) else None

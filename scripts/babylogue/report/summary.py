@@ -7,12 +7,10 @@ from importlib import import_module
 import numpy as np
 import pandas as pd
 
+from ..analysis.differences import HEADLINES
 from ..analysis.fits import COUNTS
 from ..analysis.seeds import pooled
 
-HEADLINES = ("accuracy", "spearman", "pearson", "partial_r2")
-# Judges of the configuration that are there to try the chain, not to judge.
-SMALL_JUDGES = ("smollm2",)
 _NUMBERS = ["value", "ci_low", "ci_high"]
 
 

@@ -28,7 +28,7 @@ CARD_COLUMNS = ["pairs", "section", "quantity", "value", "ci_low", "ci_high"]
 # Names are texts, whatever they look like: a group may be called "null".
 _NAMES = {
     "run", "checkpoint", "against", "against_checkpoint", "suite", "group", "metric", "baseline", "trained_on",
-    "test", "note", "best", "not_worse", "pairs", "section", "quantity", "method", "reward", "relation", "stopped",
+    "test", "note", "best", "not_worse", "pairs", "section", "quantity", "method", "reward", "stopped",
     "reason", "path", "from", "url", "revision", "licence", "home", "sha256", "pinned",
     "prompt", "child", "corpus", "transcript", "reply",
     "parent", "parent_checkpoint",

@@ -2,8 +2,9 @@
 
 The sum over the whole of prompt and reply is compared, as in Padovani et al. (2025); the prompt is shared, so
 its part is the same on both sides and only the reply is summed here. `accuracy_word_corrected` is with the
-beginning-of-word correction, `accuracy_word_corrected_minicons`, of the paper's own pairs, with minicons' form of
-it, which that paper has, and `accuracy_mean` compares means over the scored tokens; all are strict.
+beginning-of-word correction, `accuracy_word_corrected_minicons`, of pairs in the paper's construction, with
+minicons' form of it, which that paper has (paper_pairs.py), and `accuracy_mean` compares means over the scored
+tokens; all are strict.
 
 Items and item scores have one more column, no_shared_token (bool: neither reply has a token of the prompt).
 `accuracy_no_shared_token` is of these pairs alone: what repetition gives away cannot help there.
@@ -66,21 +67,11 @@ def rows(item_scores: pd.DataFrame) -> list[dict]:
     return [*accuracy_rows(item_scores), percent_row("all", subset, wilson(own))]
 
 
-_OWN = "true against random replies of held-out children"
-_PUBLISHED = "as published: one-sided in their filters"
-SUITES = {
-    name: Suite(
-        name,
-        f"Dialogue minimal pairs matched in {unit}, {what}",
-        read,
-        needs=("pairs",),
-        evaluator=partial(evaluate, correction="word_corrected_minicons") if what is _PUBLISHED else evaluate,
-        aggregator=rows,
-    )
-    for name, unit, what in (
-        ("dialogue_words", "words", _OWN),
-        ("dialogue_tokens", "tokens", _OWN),
-        ("dialogue_words_published", "words", _PUBLISHED),
-        ("dialogue_tokens_published", "tokens", _PUBLISHED),
-    )
-}
+def pair_suite(name: str, correction: str = "word_corrected") -> Suite:
+    """The suite of the pair set of that name; `correction`: of base.CORRECTIONS."""
+    evaluator = partial(evaluate, correction=correction)
+    return Suite(name, "Dialogue minimal pairs", read, needs=("pairs",), evaluator=evaluator, aggregator=rows)
+
+
+SUITES = {name: pair_suite(name) for name in ("dialogue_words", "dialogue_tokens")}
+"""Those of the registry; `pair_suite` makes one of any other name."""

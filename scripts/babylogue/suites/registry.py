@@ -31,7 +31,10 @@ MODULES = {
     "toy_grammar": "toy_grammar",
     "lexical_decision": "lexical_decision",
     "lexical_decision_published": "lexical_decision_published",
-    **dict.fromkeys(DIALOGUE, "dialogue_pairs"),
+    "dialogue_words": "dialogue_pairs",
+    "dialogue_tokens": "dialogue_pairs",
+    "dialogue_words_published": "paper_pairs",
+    "dialogue_tokens_published": "paper_pairs",
 }
 NAMES = tuple(MODULES)
 

@@ -15,7 +15,10 @@ def head_of(wildcards) -> dict:
 
 
 def write_score(output, head: dict, item_scores: pd.DataFrame, rows: list[dict]) -> None:
-    """Write items to `output.item_scores`, `rows` under `head` (see head_of) with versions to `output.rows`."""
+    """Write items to `output.item_scores`, `rows` under `head` (see head_of) with versions to `output.rows`.
+
+    `item_scores.attrs`, with the digest of the model's weights as `weights`, go into the parquet file too.
+    """
     item_scores.to_parquet(output.item_scores)
     Path(output.rows).write_text(
         json.dumps({**head, "rows": rows, "packages": versions()}, indent=1) + "\n", encoding="utf-8"
