@@ -50,7 +50,7 @@ def description(pairs: NaturalPairs | GivenPairs) -> str:
 
 
 def module(pairs: NaturalPairs | GivenPairs) -> str:
-    """The full name of the module that scores the suite: by the paper's rule if it has the paper's construction."""
+    """Full name of the module that scores the suite; the paper's construction has one of its own."""
     name = "paper_pairs" if traits(pairs).construction == "published" else "dialogue_pairs"
     return f"{__package__}.{name}"
 
