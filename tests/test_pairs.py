@@ -126,7 +126,8 @@ def test_held_out_pairs_are_of_other_children(natural):
     children = natural.groupby("part")["child"].agg(set)
     assert set(children.index) == {"train", "heldout"}
     assert not children["train"] & children["heldout"]
-    replies = natural.groupby("part").apply(lambda pairs: pairs["rejected"].isin(pairs["chosen"]).all())
+    texts = natural.groupby("part")[["chosen", "rejected"]]
+    replies = texts.apply(lambda pairs: pairs["rejected"].isin(pairs["chosen"]).all())
     assert replies.all(), "a rejected reply is a true one of the same part"
 
 
