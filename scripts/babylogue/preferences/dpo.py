@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset, disable_progress_bars
-from transformers import PrinterCallback, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
 from ..errors import UserError
 from ..logs import logger, progress
 from ..model.checkpoints import no_space_is_a_user_error, publish, save_model
 from ..model.state import TrainingState, content_digest
-from ..scoring.architecture import context_length
+from ..scoring.architecture import CHECKPOINTING, context_length
 from ..scoring.loading import load_model
 from .accuracy import pair_accuracy
 from .settings import DPOSettings, epoch_name
@@ -22,12 +22,6 @@ from .settings import DPOSettings, epoch_name
 PARTS = ("train", "heldout")
 STATE = "checkpoint-{}"
 """What the trainer calls its own states."""
-CHECKPOINTING = (
-    "activation_checkpointing"
-    if hasattr(TrainingArguments, "activation_checkpointing")
-    else "gradient_checkpointing"
-)
-"""The trainer's argument for recomputing activations; renamed in transformers 5.24."""
 # Ours -> trl's name, and what it is multiplied by.
 _REWARDS = {
     "reward_accuracy": ("rewards/accuracies", 100.0),

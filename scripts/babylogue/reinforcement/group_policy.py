@@ -20,8 +20,7 @@ from ..logs import logger, progress
 from ..model.checkpoints import no_space_is_a_user_error
 from ..model.state import TrainingState
 from ..preferences.accuracy import pair_accuracy
-from ..preferences.dpo import CHECKPOINTING
-from ..scoring.architecture import context_length
+from ..scoring.architecture import CHECKPOINTING, context_length
 from ..tokenizer.loading import encode_open
 from .continuing import way_of
 from .group_settings import GroupSettings, GRPOSettings, RLOOSettings

@@ -18,6 +18,12 @@ from packaging.version import Version
 
 from ..errors import UserError
 
+# Arguments that transformers 5.24 gave other names: of a cache of keys and values, which outputs have by the same
+# name, and of the trainer's way to save memory.
+_RENAMED = Version(transformers.__version__) >= Version("5.24")
+CACHE = "cache" if _RENAMED else "past_key_values"
+CHECKPOINTING = "activation_checkpointing" if _RENAMED else "gradient_checkpointing"
+
 NO_LIMIT = 2**31
 TOLERANCE = 1e-4  # nats a token: what the order of sums makes of float32
 PREFIX, BRANCHES = 3, (4, 3)  # lengths in tokens of the made-up beginning, and of what goes on from it
@@ -115,10 +121,6 @@ def _smallest(config, name: re.Pattern) -> float:
                 yield value
 
     return min(values(config.get_text_config().to_dict()), default=math.inf)
-
-
-CACHE = "cache" if Version(transformers.__version__) >= Version("5.24") else "past_key_values"
-"""What transformers calls the cache of keys and values, in arguments and in outputs."""
 
 
 def read_on(decoder, past, **inputs):
