@@ -14,9 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 import transformers
-from packaging.version import Version
 
 from ..errors import UserError
+
+# What transformers calls a cache of keys and values, in arguments and in outputs.
+_RENAMED = tuple(map(int, transformers.__version__.split(".")[:2])) >= (5, 24)
+CACHE = "cache" if _RENAMED else "past_key_values"
 
 TOLERANCE = 1e-4  # nats a token: what the order of sums makes of float32
 PREFIX, BRANCHES = 3, (4, 3)  # lengths in tokens of the made-up beginning, and of what goes on from it
@@ -107,10 +110,6 @@ def _smallest(config, name: re.Pattern) -> float:
                 yield value
 
     return min(values(config.get_text_config().to_dict()), default=math.inf)
-
-
-CACHE = "cache" if Version(transformers.__version__) >= Version("5.24") else "past_key_values"
-"""What transformers calls the cache of keys and values, in arguments and in outputs."""
 
 
 def read_on(decoder, past, **inputs):

@@ -4,14 +4,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, GenerationConfig
+from transformers import AutoModelForCausalLM
 
 from ..errors import UserError
 from ..integrity import MEND, check_weights
-from ..logs import logger
+from ..model.generation import make_savable
 from ..tokenizer.loading import load_tokenizer
-
-_OF_SAMPLING = ("temperature", "top_p", "top_k", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
 
 
 def load_model(folder, device: str | None = None):
@@ -39,26 +37,3 @@ def load_model(folder, device: str | None = None):
     make_savable(model.generation_config, folder)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return model.to(device).eval(), tokenizer
-
-
-def make_savable(settings: GenerationConfig | None, folder: str | Path) -> None:
-    """Mend a model's settings of generation where transformers reads them but would not write them again.
-
-    Those of sampling that stand beside `do_sample: false` have no effect, and go; others that contradict one
-    another become transformers' defaults, with a warning.
-    """
-    if settings is None:
-        return
-    if settings.do_sample is not True:
-        for name in _OF_SAMPLING:
-            if getattr(settings, name, None) is not None:
-                setattr(settings, name, None)
-    try:
-        settings.validate(strict=True)
-    except ValueError as error:
-        reason = str(error).strip().splitlines()[0]
-        logger.warning(
-            "%s: generation_config.json is not used, as it could not be saved again: %s", folder, reason
-        )
-        kept = {name: getattr(settings, name) for name in ("bos_token_id", "eos_token_id")}
-        settings.__dict__ = GenerationConfig(**kept).__dict__

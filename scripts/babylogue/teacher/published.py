@@ -142,7 +142,7 @@ def _convert_gguf(file: Path, staging: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from ..scoring.loading import make_savable
+    from ..model.generation import make_savable
 
     if file.suffix != ".gguf":
         raise UserError(f"{file.name} is not a .gguf file: name a .gguf file or a model folder")

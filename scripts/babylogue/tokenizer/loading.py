@@ -7,7 +7,6 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from ..errors import UserError
-from ..integrity import MEND
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
@@ -30,7 +29,7 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
         as_it_stands = PreTrainedTokenizerFast.from_pretrained(folder)
     except Exception as error:  # of many types: tokenizers itself raises plain exceptions
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{folder}: its tokenizer cannot be loaded: {reason}; {MEND}") from error
+        raise UserError(f"{folder}: its tokenizer cannot be loaded: {reason}") from error
     for name, token in tokenizer.special_tokens_map.items():
         if isinstance(token, str) and token in vocabulary and getattr(as_it_stands, name) is None:
             setattr(as_it_stands, name, token)
