@@ -13,7 +13,7 @@ from babylogue.errors import UserError
 from babylogue.fingerprint import fingerprint
 from babylogue.inputs import files_at, state_of
 from babylogue.suites import pair_suites, registry
-from babylogue.suites.base import defined_in
+from babylogue.suites.defined import defined_in
 from babylogue.suites.registry import parts as suite_parts
 from babylogue.transcripts.settings import PARTS
 

@@ -6,7 +6,7 @@ snakemake --cores 2 results/scores/base/seed0/final/aoa.json
 import pandas as pd
 
 from babylogue.logs import job_log
-from babylogue.suites.base import defined_in
+from babylogue.suites.defined import defined_in
 from babylogue.suites.score_files import head_of, write_score
 
 

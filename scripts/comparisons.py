@@ -9,7 +9,7 @@ import pandas as pd
 
 from babylogue.analysis.comparisons import Contrast, comparisons_table, differences, read_item_scores
 from babylogue.logs import job_log, logger
-from babylogue.suites.base import defined_in
+from babylogue.suites.defined import defined_in
 
 
 def main(job):

@@ -5,12 +5,11 @@ snakemake --cores 2 results/scores/base/seed0/final/toy_grammar.json
 
 import pandas as pd
 
-from babylogue.integrity import weights_digest
 from babylogue.logs import job_log
 from babylogue.model.device import prepare_device
 from babylogue.scoring.loading import load_model
-from babylogue.suites.base import defined_in
-from babylogue.suites.score_files import head_of, write_score
+from babylogue.suites.defined import defined_in
+from babylogue.suites.score_files import head_of, weights_digest, write_score
 
 
 def main(job):

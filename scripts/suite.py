@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from babylogue.logs import job_log, logger
-from babylogue.suites.base import defined_in
+from babylogue.suites.defined import defined_in
 from babylogue.suites.origins import describe
 
 

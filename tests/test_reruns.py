@@ -144,6 +144,10 @@ CASES = {
     "triplets": (setting(6, "triplets", "min_words"), rests_on("triplets")),
     "tokenizer": (setting(420, "tokenizer", "vocabulary"), rests_on("tokenizer")),
     "published": (touched_teacher, rests_on("published")),
+    "published, whether it is fit to judge": (
+        setting(False, "published", "tiny", "fit_to_judge"),
+        {"report", "table_parquet"},
+    ),
     "teacher.rollouts": (setting(0.9, "teacher", "rollouts", "temperature"), rests_on("replies")),
     "teacher.rollouts.prompts": (setting(25, "teacher", "rollouts", "prompts"), rests_on("rollout_prompts")),
     "teacher.pairs, which nothing asks for": (setting(0.9, "teacher", "pairs", "temperature"), set()),

@@ -16,6 +16,7 @@ from .model_rows import (
     DPORow,
     ModelRow,
     PretrainRow,
+    PublishedRow,
     RewardedRow,
     TunedRow,
     models_in_order,
@@ -38,7 +39,7 @@ from .suites.pair_suites import is_suite
 from .suites.registry import COMBINATIONS, DIALOGUE
 from .suites.registry import NAMES as SUITES
 from .suites.settings import SuiteSettings
-from .teacher.settings import PublishedModel, TeacherSettings
+from .teacher.settings import TeacherSettings
 from .tokenizer.settings import TokenizerSettings
 from .transcripts.settings import AdultDialogueSettings, SplitSettings, TranscriptSettings, TripletSettings
 
@@ -64,7 +65,7 @@ class Configuration(Settings):
     """How utterances become triplets."""
     tokenizer: TokenizerSettings = TokenizerSettings()
     """The tokenizer."""
-    published: dict[Name, PublishedModel] = {}
+    published: dict[Name, PublishedRow] = {}
     """Models made elsewhere, by the names used here."""
     teacher: TeacherSettings
     """Which published models write and judge replies, and how."""

@@ -24,18 +24,6 @@ def write_checksums(folder: Path) -> None:
     (folder / CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
 
 
-def weights_digest(folder: str | Path) -> str | None:
-    """One digest of all weights of a model folder, by its checksums; None for a folder that has none.
-
-    Two folders with the same digest hold the same weights, bit for bit.
-    """
-    file = Path(folder) / CHECKSUMS
-    if not file.exists():
-        return None
-    sums = json.dumps(json.loads(file.read_text()), sort_keys=True)
-    return hashlib.sha256(sums.encode()).hexdigest()
-
-
 def check_weights(folder: Path) -> None:
     """Raises UserError where weights are not those that the folder's checksums are of; without any, nothing."""
     if not (folder / CHECKSUMS).exists():

@@ -1,4 +1,4 @@
-"""Rows of the table of models: what each method asks for, and the order that tables are shown in."""
+"""Rows of the tables of models: what each method asks for, and the order that tables are shown in."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -11,6 +11,7 @@ from .reinforcement.group_settings import GRPOSettings, RLOOSettings
 from .reinforcement.rewards.registry import REWARDS, terms
 from .reinforcement.settings import PPOSettings, RewardSetting
 from .settings import Settings
+from .teacher.settings import PublishedModel
 
 
 class PretrainRow(PretrainSettings):
@@ -87,6 +88,14 @@ class RLOORow(RLOOSettings, RewardedRow):
 ROWS = {"pretrain": PretrainRow, "dpo": DPORow, "ppo": PPORow, "grpo": GRPORow, "rloo": RLOORow}
 """Method -> what its rows are."""
 ModelRow = Annotated[PretrainRow | DPORow | PPORow | GRPORow | RLOORow, Field(discriminator="method")]
+
+
+class PublishedRow(PublishedModel):
+    """A model made elsewhere, and what it may be asked."""
+
+    fit_to_judge: bool = True
+    """Whether LLM scores that it gives as the teacher's judge mean anything. With false the report and the model
+    cards say that they do not; nothing else changes."""
 
 
 PAIR_KINDS = ("natural", "synthetic", "syntax", "mixed", "given")

@@ -14,7 +14,6 @@ percent; an end of an interval is None where there is none.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -214,12 +213,6 @@ class Suite:
     def rows(self, item_scores: pd.DataFrame) -> list[dict]:
         """Metric rows from item scores (see the module's docstring)."""
         return self.aggregator(item_scores)
-
-
-def defined_in(module: str, name: str) -> Suite:
-    """The suite of that name in a module; that of dialogue pairs makes one of any name."""
-    suites = import_module(module)
-    return suites.SUITES[name] if name in suites.SUITES else suites.pair_suite(name)
 
 
 def items_frame(rows: Iterable[tuple]) -> pd.DataFrame:

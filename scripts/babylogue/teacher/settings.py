@@ -38,9 +38,6 @@ class PublishedModel(Settings):
     """Path of the .gguf file or of the model folder inside the wheel; needed with `wheel`."""
     remote: RemoteModel | None = None
     """Server that writes replies; it can be the teacher's writer and nothing else."""
-    fit_to_judge: bool = True
-    """Whether LLM scores that it gives as the teacher's judge mean anything. With false the report and the model
-    cards say that they do not; nothing else changes."""
 
     @model_validator(mode="after")
     def _one_source(self):
