@@ -325,7 +325,12 @@ def paper_pairs(name: str, folder: Path) -> list[tuple[str, str, str]]:
     if name == "lexical_decision_published":
         return [("words", *line.split(",")) for line in paths[0].read_text(encoding="utf-8").splitlines()[1:]]
     pairs = json.loads(paths[0].read_text(encoding="utf-8"))
-    return [("pairs", *(f"{pair['prompt']} {pair[side]}" for side in ("chosen", "rejected"))) for pair in pairs]
+    # A pair whose replies are equal prefers nothing, and the set leaves it out.
+    return [
+        ("pairs", *(f"{pair['prompt']} {pair[side]}" for side in ("chosen", "rejected")))
+        for pair in pairs
+        if pair["chosen"] != pair["rejected"]
+    ]
 
 
 @pytest.mark.parametrize(
