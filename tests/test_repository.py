@@ -19,7 +19,7 @@ LAYERS = [
     "errors", "file_names", "user_files", "inputs", "settings", "fingerprint", "integrity", "mishaps", "logs",
     "benchmarks", "cluster", "provenance", "network", "dialogue", "transcripts", "tokenizer", "model", "scoring",
     "teacher", "preferences", "reinforcement", "suites", "analysis", "report", "hub", "model_rows",
-    "configuration", "configuration_files", "configuration_table", "cli", "__main__",
+    "configuration_files", "configuration", "configuration_table", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from .configuration_files import check_names
 from .errors import UserError
 from .hub import HubSettings
 from .model_rows import (
@@ -317,38 +318,13 @@ class Configuration(Settings):
         return self.model_copy(update=tables)
 
 
-def _merged(defaults: dict, row: dict) -> dict:
-    """`row` over `defaults`, nested tables merged; a sum of rewards and a schedule are replaced as wholes."""
-    merged = dict(defaults)
-    for key, value in row.items():
-        nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        nested = nested and key != "reward" and "values" not in value
-        merged[key] = _merged(merged[key], value) if nested else value
-    return merged
-
-
-def _check_names(value: Any, *place: str) -> None:
-    """Raises UserError for a key of a table, however deep, that YAML reads as a boolean, number, date or null."""
-    if isinstance(value, list):
-        value = {str(index): item for index, item in enumerate(value)}
-    if isinstance(value, dict):
-        for name, item in value.items():
-            if not isinstance(name, str):
-                where = f"{'.'.join(place)}: " if place else ""
-                raise UserError(
-                    f"{where}a name that YAML reads as {name}, not as text (no, off, yes and on are booleans); "
-                    "put it in quotes"
-                )
-            _check_names(item, *place, name)
-
-
 def resolve(raw: dict[str, Any]) -> dict[str, Any]:
     """The configuration with each method's defaults under its rows, and rows set to null left out.
 
     Raises:
         UserError: `models`, a row or a section of defaults is no table, or a name is no text.
     """
-    _check_names(raw)
+    check_names(raw)
     raw = {key: value for key, value in raw.items() if value is not None}
     for key in ("models", "pairs", "published", *ROWS):
         if not isinstance(raw.get(key, {}), dict):
@@ -359,7 +335,7 @@ def resolve(raw: dict[str, Any]) -> dict[str, Any]:
     for name, row in raw["models"].items():
         if not isinstance(row, dict):
             raise UserError(f"models.{name}: must be a table with a method, not {row!r}")
-        raw["models"][name] = _merged(defaults.get(str(row.get("method")), {}), row)
+        raw["models"][name] = merged(defaults.get(str(row.get("method")), {}), row)
     return raw
 
 

@@ -1,8 +1,9 @@
-"""Mistakes in a configuration file that no longer show once YAML has been read."""
+"""Mistakes in a configuration file that YAML makes easy: keys that stand twice, odd numbers, names that are no text."""
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -26,6 +27,21 @@ def check_files(files: Iterable[str | Path]) -> None:
         except yaml.YAMLError:
             continue  # JSON that is no YAML; Snakemake tells of all others
         _check(root, str(file))
+
+
+def check_names(value: Any, *place: str) -> None:
+    """Raise UserError for a key of a table, however deep, that YAML reads as a boolean, number, date or null."""
+    if isinstance(value, list):
+        value = {str(index): item for index, item in enumerate(value)}
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                where = f"{'.'.join(place)}: " if place else ""
+                raise UserError(
+                    f"{where}a name that YAML reads as {name}, not as text (no, off, yes and on are booleans); "
+                    "put it in quotes"
+                )
+            check_names(item, *place, name)
 
 
 def _check(node: yaml.Node | None, file: str, *place: str) -> None:

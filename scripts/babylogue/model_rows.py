@@ -126,3 +126,13 @@ def pairs_in_order(pairs: Mapping) -> dict:
         return getattr(row, "part", "tune") == "test", PAIR_KINDS.index(row.kind), name
 
     return {name: pairs[name] for name in sorted(pairs, key=key)}
+
+
+def merged(defaults: dict, row: dict) -> dict:
+    """`row` over `defaults`, nested tables merged; a sum of rewards and a schedule are replaced as wholes."""
+    merged = dict(defaults)
+    for key, value in row.items():
+        nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        nested = nested and key != "reward" and "values" not in value
+        merged[key] = merged(merged[key], value) if nested else value
+    return merged
