@@ -21,6 +21,7 @@ from .model_rows import (
     RewardedRow,
     TunedRow,
     models_in_order,
+    over_defaults,
     pairs_in_order,
 )
 from .preferences.settings import (
@@ -335,7 +336,7 @@ def resolve(raw: dict[str, Any]) -> dict[str, Any]:
     for name, row in raw["models"].items():
         if not isinstance(row, dict):
             raise UserError(f"models.{name}: must be a table with a method, not {row!r}")
-        raw["models"][name] = merged(defaults.get(str(row.get("method")), {}), row)
+        raw["models"][name] = over_defaults(defaults.get(str(row.get("method")), {}), row)
     return raw
 
 

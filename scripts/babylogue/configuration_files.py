@@ -1,4 +1,4 @@
-"""Mistakes in a configuration file that YAML makes easy: keys that stand twice, odd numbers, names that are no text."""
+"""What YAML makes easy to get wrong in a configuration file: doubled keys, odd numbers, names that are no text."""
 
 import re
 from collections.abc import Iterable

@@ -128,11 +128,11 @@ def pairs_in_order(pairs: Mapping) -> dict:
     return {name: pairs[name] for name in sorted(pairs, key=key)}
 
 
-def merged(defaults: dict, row: dict) -> dict:
+def over_defaults(defaults: dict, row: dict) -> dict:
     """`row` over `defaults`, nested tables merged; a sum of rewards and a schedule are replaced as wholes."""
     merged = dict(defaults)
     for key, value in row.items():
         nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
         nested = nested and key != "reward" and "values" not in value
-        merged[key] = merged(merged[key], value) if nested else value
+        merged[key] = over_defaults(merged[key], value) if nested else value
     return merged
