@@ -186,7 +186,7 @@ def test_settings_of_generation_that_cannot_be_written_are_mended(written, tmp_p
     file = folder / "generation_config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **written}))
     model, tokenizer = load_model(folder, "cpu")
-    model.generation_config.pad_token_id = 2  # as a trainer does
+    model.generation_config.pad_token_id = 0  # as a trainer sets it to what the tokenizer has
     save_model(model, tokenizer, tmp_path / "tuned")
     assert GenerationConfig.from_pretrained(tmp_path / "tuned").eos_token_id == tokenizer.eos_token_id
     assert load_model(tmp_path / "tuned", "cpu")[0].generation_config.do_sample is not True

@@ -14,13 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 import transformers
-from packaging.version import Version
 
 from ..errors import UserError
 
 # Arguments that transformers 5.24 gave other names: of a cache of keys and values, which outputs have by the same
 # name, and of the trainer's way to save memory.
-_RENAMED = Version(transformers.__version__) >= Version("5.24")
+_RENAMED = tuple(map(int, transformers.__version__.split(".")[:2])) >= (5, 24)
 CACHE = "cache" if _RENAMED else "past_key_values"
 CHECKPOINTING = "activation_checkpointing" if _RENAMED else "gradient_checkpointing"
 
