@@ -240,6 +240,7 @@ def joined(parts: Sequence[Rollout], rows: Sequence[int]) -> Rollout:
         nucleus=None if parts[0].nucleus is None else joined_columns([part.nucleus for part in parts], "right"),
         replies=[replies[index] for index in order.tolist()],
         finished=torch.cat([part.finished for part in parts])[order],
+        end_token=torch.cat([part.end_token for part in parts])[order],
     )
 
 
