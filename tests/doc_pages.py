@@ -8,6 +8,7 @@ from conftest import PROJECT
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 PROGRAMS = {
+    ".ci/versions",
     "babylogue", "echo", "find", "pip", "pre-commit", "printf", "pytest", "python", "python3",
     "scancel", "snakemake", "squeue", "tensorboard",
 }  # fmt: skip

@@ -63,6 +63,8 @@ NEAREST = {
     "pip install -e .": (Elsewhere(".ci/versions", '"$bin/pip" install --quiet -e'), INSTALLATION),
     ".ci/versions lowest": (Elsewhere(".github/workflows/test.yml", "lowest"), INSTALLATION),
     ".ci/versions newest": (Elsewhere(".github/workflows/test.yml", "newest"), INSTALLATION),
+    ".ci/versions 3.13": (Elsewhere(".github/workflows/test.yml", "3.13"), INSTALLATION),
+    f"{INSTALL} .": (Elsewhere(".ci/run", "install --quiet -c envs/constraints.txt"), INSTALLATION),
     f"{INSTALL} '.[slurm]'": (Elsewhere("pyproject.toml", "\nslurm = ["), INSTALLATION),
     f"{INSTALL} '.[tensorboard]'": (Elsewhere("pyproject.toml", "\ntensorboard = ["), INSTALLATION),
     "pip install pre-commit": (Elsewhere("tests/test_repository.py", ".pre-commit-config.yaml"), INSTALLATION),
