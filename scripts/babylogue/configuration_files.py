@@ -63,5 +63,5 @@ def _check(node: yaml.Node | None, file: str, *place: str) -> None:
     elif node and node.tag.endswith((":int", ":float")) and _ODD_NUMBER.fullmatch(node.value):
         raise UserError(
             f"{file}, line {node.start_mark.line + 1}: {'.'.join(place)}: YAML reads {node.value} as "
-            f"{yaml.load(node.value, _Loader)}; write that number, or put it in quotes if it is text"
+            f"{yaml.safe_load(node.value)}; write that number, or put it in quotes if it is text"
         )
