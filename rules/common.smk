@@ -135,8 +135,8 @@ def check_before_any_job():
 
 def check_results_folder():
     """The run stops, before any job, where nothing can be written."""
-    results = Path(RESULTS).absolute()
-    folder = next(path for path in [results, *results.parents] if os.path.lexists(path))
+    folders = [Path(RESULTS), *Path(RESULTS).absolute().parents]
+    folder = next(path for path in folders if os.path.lexists(path))
     if not folder.is_dir():
         sys.exit(f"results: {folder} is no folder; remove it, or name another folder in `results`")
     if not os.access(folder, os.W_OK):

@@ -63,7 +63,7 @@ def test_what_is_stale_and_why_and_how_long_it_takes(workflow):
     assert base["why"] == ["missing: results/scores/base/seed0/final/toy_grammar.json"]
     assert dpo["checkpoints"]["stale"] == dpo["scores"]["stale"] == 2
     assert dpo["why"] == ["settings changed: beta 0.1 -> 0.3"]
-    assert ppo["why"] == ["changed: tiny_teacher"]  # by way of the teacher's replies
+    assert ppo["why"] == ["changed: tiny_teacher/added.txt"]  # by way of the teacher's replies
     stages = by(found["stages"], "stage")
     assert stages["corpus"]["jobs_left"] == stages["tokenizer"]["seconds_left"] == 0
     assert "results/models/dpo_natural/seed0/best: settings changed: beta 0.1 -> 0.3" in stages["report"]["why"]
