@@ -4,13 +4,13 @@ import os
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from ..errors import UserError
 from ..file_names import is_hidden, leads_outside, posix_name
+from ..inputs import walk
 
 _MAX_FILE_BYTES = 50_000_000  # the largest transcript of CHILDES has some 2 MB
 _ENDINGS = (".zip", ".cha")
@@ -67,7 +67,7 @@ def find_archives(folder: str | Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"no folder {folder}; put CHAT files or TalkBank zips there, or link it")
     found = []
-    for path in _walk(folder):
+    for path in walk(folder):
         if not path.exists():
             raise UserError(f"{path}: a link to {os.readlink(path)}, which is not there; mend or remove it")
         if path.suffix.lower() in _ENDINGS and path.is_file():
@@ -75,31 +75,6 @@ def find_archives(folder: str | Path) -> list[Path]:
     if not found:
         raise UserError(f"{folder} has no .cha file and no .zip")
     return sorted(found)
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """All files below a folder that are not hidden, those of linked folders too.
-
-    Each folder is read once, so that cycles of links end. Links wait until the folders that are no links are
-    read: what can be reached both ways has the path without a link.
-    """
-    seen: set[str] = set()
-    starts = [str(root)]
-    for start in starts:
-        for folder, subfolders, files in os.walk(start, onerror=_refuse_folder):
-            real = os.path.realpath(folder)
-            if real in seen:
-                subfolders.clear()
-                continue
-            seen.add(real)
-            subfolders[:] = sorted(name for name in subfolders if not is_hidden(Path(name)))
-            paths = (os.path.join(folder, name) for name in subfolders)
-            starts += [path for path in paths if os.path.islink(path)]
-            yield from (Path(folder, name) for name in files if not is_hidden(Path(name)))
-
-
-def _refuse_folder(error: OSError) -> None:
-    raise UserError(f"{error.filename}: this folder cannot be read: {error.strerror}") from error
 
 
 def list_files(archives: list[Path], root: Path) -> list[SourceFile]:
