@@ -13,7 +13,7 @@ import pytest
 from babylogue.suites import registry
 from babylogue.transcripts.toy.corpora import write_toy_transcripts
 from babylogue.transcripts.toy.settings import ToySettings
-from small_workflow import OVERLAY, cut_small
+from support.small_workflow import OVERLAY, cut_small
 
 PROJECT = Path(__file__).parents[1]
 COPIED = ("Snakefile", "config.yaml", "presets", "profiles", "rules", "scripts", "slurm")

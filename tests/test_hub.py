@@ -8,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from babylogue.errors import UserError
 from babylogue.hub import HubSettings, push_run
-from hub_server import TOKEN, Hub
+from support.hub_server import TOKEN, Hub
 
 CARD = f"""---
 {

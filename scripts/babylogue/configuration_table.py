@@ -1,7 +1,7 @@
 """Every key of the configuration as a page: `python -m babylogue.configuration_table < config.yaml`.
 
 Names, types, ranges and meanings are those of the settings; a default is what the given config.yaml says, and
-where it says nothing the settings' own. tests/test_docs.py keeps docs/configuration.md in step.
+where it says nothing the settings' own. tests/workflow/test_docs.py keeps docs/configuration.md in step.
 """
 
 import sys

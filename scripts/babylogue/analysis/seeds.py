@@ -4,7 +4,7 @@ All seeds meet the same items, so an interval has two margins: that of the items
 few of them is Student's t on their own spread. Margins of independent parts add as squares (Zou & Donner 2008).
 Resampling the seeds with the items (a two-level bootstrap) is no substitute: two seeds drawn anew have half of
 their variance, and its 95 % intervals hold the truth in 69 % of cases with two seeds that differ much and in 81 %
-with three (tests/test_differences.py has the simulation).
+with three (tests/analysis/test_differences.py has the simulation).
 """
 
 from collections.abc import Sequence

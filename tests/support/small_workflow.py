@@ -1,0 +1,84 @@
+"""The default configuration cut small: every stage of it in about a minute, and no download."""
+
+import re
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from support.tiny_teacher import save_tiny_teacher
+
+SMALL = {
+    "transcripts": {"toy": {"words": 24_000, "children": 16, "transcripts_per_child": 2}},
+    "tokenizer": {"vocabulary": 400},
+    "published": {"smollm2": None, "tiny": {"path": "tiny_teacher"}},
+    "teacher": {
+        "writer": "tiny",
+        "judge": "tiny",
+        "pairs": {"prompts": 40, "max_new_tokens": 6},
+        "rollouts": {"prompts": 24, "samples": 2, "max_new_tokens": 6},
+    },
+    "tuning": {"rollout_share": 0.2},
+    "pairs": {
+        "natural": {"max_pairs": 400},
+        "dialogue_words": {"max_pairs": 200},
+        "dialogue_tokens": {"max_pairs": 200},
+    },
+    "models": {
+        "base_sentences": None,
+        "dpo_synthetic": None,
+        "dpo_mixed": None,
+        "ppo_semsim": None,
+        "ppo_llm_score": None,
+        "ppo_confidence": None,
+    },
+    "pretrain": {
+        "architecture": {"hidden_size": 32, "intermediate_size": 64, "layers": 2, "heads": 2},
+        "words": 40_000,
+        "checkpoints": [10_000],
+        "validations": 3,
+    },
+    "dpo": {"epochs": 1, "evaluations": 3},
+    "ppo": {"prompts": 96, "evaluate_every": 2},
+    "suites": {"lexical_decision": {"pairs": 60}},
+    "evaluate": {
+        "scores": [
+            {"checkpoints": ["kept"], "suites": ["dialogue_words", "toy_grammar"]},
+            {"checkpoints": ["kept"], "suites": ["lexical_decision"], "models": ["base"]},
+            {"checkpoints": ["chck_10K"], "suites": ["dialogue_words"]},
+        ]
+    },
+}
+OVERLAY = ("--configfile", "small.yaml")
+
+
+TIMED = ("tokens_per_s", "share_of_peak", "seconds")  # columns of a log, by the beginnings of their names
+
+
+def cut_small(workflow):
+    """Lay `small.yaml` and the teacher that it names beside the files of a Workflow; -> the workflow."""
+    workflow.write("small.yaml", yaml.safe_dump(SMALL, sort_keys=False))
+    save_tiny_teacher(workflow.folder / "tiny_teacher")
+    return workflow
+
+
+def made_in(workflow) -> dict[str, bytes]:
+    """What a run has made: file -> content, without what tells the time and the teacher's cache, named by it."""
+    results = workflow.folder / "results"
+    files = {str(path.relative_to(results)): path for path in sorted(results.rglob("*")) if path.is_file()}
+    return {
+        name: _timeless(path)
+        for name, path in files.items()
+        if not name.startswith(("logs/", "benchmarks/", "published/", "teacher/cache/", "report/stages."))
+    }
+
+
+def _timeless(path: Path) -> bytes:
+    content = path.read_bytes()
+    if path.name == "log.csv":
+        log = pd.read_csv(BytesIO(content))
+        return log[[name for name in log if not name.startswith(TIMED)]].to_csv().encode()
+    if path.name == "index.html":
+        return re.sub(rb'<details id="stages">.*?</details>', b"", content, flags=re.DOTALL)
+    return content
