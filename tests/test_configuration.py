@@ -10,22 +10,8 @@ import yaml
 
 from babylogue.configuration import load_configuration, schema
 from babylogue.errors import UserError
-from conftest import PROJECT
-
-DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text())
-SERVER = {"remote": {"url": "http://localhost:8000/v1", "model": "meta-llama/Llama-3.2-3B"}}
-
-
-def changed(path, value):
-    """The default configuration with one value changed."""
-    config = copy.deepcopy(DEFAULT)
-    config["published"]["far"] = copy.deepcopy(SERVER)
-    *inner, last = path.split("/")
-    at = config
-    for key in inner:
-        at = at[int(key) if isinstance(at, list) else key]
-    at[last] = value
-    return config
+from support.configurations import DEFAULT, changed
+from support.project import PROJECT
 
 
 def test_default_is_valid_and_lists_its_scores_once():

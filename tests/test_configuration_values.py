@@ -10,7 +10,7 @@ import yaml
 from babylogue.configuration import load_configuration
 from babylogue.configuration_files import check_files
 from babylogue.errors import UserError
-from test_configuration import DEFAULT, changed
+from support.configurations import DEFAULT, changed
 
 NUMBER = "must be a number, and YAML reads no, off, yes and on as booleans"
 OFF = f"{NUMBER}; write null to switch it off"

@@ -13,7 +13,7 @@ from babylogue.inputs import files_at, state_of
 from babylogue.transcripts.toy.corpora import write_toy_transcripts
 from babylogue.transcripts.toy.settings import ToySettings
 from support.command_line import babylogue
-from conftest import Workflow, copy_of, copy_project
+from support.project import Workflow, copy_of, copy_project
 
 LONG_AGO = 1_000_000_000  # s since 1970, as of files in a zip
 COMPS = '{"prefix_acceptable": "a dog", "prefix_unacceptable": "a cup", "property_phrase": "can bark"}\n'

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from conftest import PROJECT
+from support.project import PROJECT
 
 LIBRARY = PROJECT / "scripts/babylogue"
 # Who may import whom: a package imports from those before it.

@@ -12,7 +12,7 @@ from babylogue.report.replies import REPLY_COLUMNS, replies_table, side_by_side
 from babylogue.report.settings import ReplySettings
 from babylogue.report.tables import read_table
 from babylogue.scoring.loading import load_model
-from test_report import MODELS, Page, page_of
+from support.invented_results import MODELS, Page, page_of
 from support.tiny_talker import TALK, save_tiny_talker
 
 ROLES = ["Mother", "Target_Child", "Mother"]

@@ -10,8 +10,8 @@ import yaml
 from scipy.stats import spearmanr
 
 from babylogue.analysis.rewarded_runs import correlation, evaluations, run_row, spearman
-from conftest import PROJECT
-from test_group_policy import Named
+from support.jobs import Named
+from support.project import PROJECT
 
 NAN = float("nan")
 

@@ -14,7 +14,7 @@ import yaml
 
 from babylogue.cli.main import main
 from babylogue.cli.turns import spoken
-from conftest import PROJECT
+from support.project import PROJECT
 from support.tiny_talker import TALK, save_tiny_talker
 from support.tiny_teacher import save_tiny_teacher
 

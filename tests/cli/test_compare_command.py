@@ -10,8 +10,9 @@ import yaml
 
 from babylogue.analysis.differences import holm, of_credits
 from support.command_line import babylogue, refused
-from conftest import copy_of
+from support.project import copy_of
 from support.small_workflow import OVERLAY
+from support.written_scores import write_scores
 
 
 def test_differences_are_those_of_the_report(small):
@@ -60,17 +61,6 @@ def test_a_model_that_is_its_parent_bit_for_bit_is_no_test(small, tmp_path):
     done = babylogue("compare", "ppo_still", "base", "--results", workflow.folder / "results")
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"\+0\.00 +\+0\.00 to \+0\.00", done.stdout)) == 3
-
-
-def write_scores(results, run, checkpoint, seed, correct, suite="toy_grammar"):
-    """A score of the items' decisions, [items]."""
-    folder = results / "scores" / run / f"seed{seed}" / checkpoint
-    folder.mkdir(parents=True, exist_ok=True)
-    names = [f"item_{number}" for number in range(len(correct))]
-    table = pd.DataFrame({"item": names, "group": "one", "scores": [[0.0, -1.0]] * len(names), "correct": correct})
-    table.to_parquet(folder / f"{suite}.parquet")
-    row = {"group": "all", "metric": "accuracy", "value": 100 * np.mean(correct)}
-    (folder / f"{suite}.json").write_text(json.dumps({"rows": [row]}))
 
 
 @pytest.fixture

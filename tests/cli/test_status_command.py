@@ -13,7 +13,7 @@ from babylogue.cli.estimates import estimates, wall_seconds, work_left
 from babylogue.cli.plan import Job
 from babylogue.cli.reasons import Cause, direct
 from support.command_line import babylogue, refused
-from conftest import copy_of
+from support.project import copy_of
 from support.small_workflow import OVERLAY
 
 

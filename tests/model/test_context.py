@@ -11,9 +11,9 @@ from babylogue.preferences.dpo import STATE, train_dpo
 from babylogue.reinforcement import ppo
 from babylogue.reinforcement.files import heldout_pairs, prompts_from_file
 from babylogue.suites.finetuning import fine_tune
-from test_scorer import TOKENIZERS
 from support.tiny_pairs import SETTINGS, exchange_pairs, save_parent
 from support.tiny_ppo import PROMPTS, ball, quick, tiny_llama, tiny_tokenizer
+from support.tiny_scorers import TOKENIZERS
 
 
 def bloom(tokenizer) -> BloomForCausalLM:

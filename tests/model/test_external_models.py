@@ -31,7 +31,7 @@ from babylogue.scoring.loading import load_model
 from babylogue.teacher.causal import load_causal
 from babylogue.teacher.lm import TeacherModel
 from babylogue.tokenizer.counting import token_counter
-from test_group_policy import HELDOUT, settings_of
+from support.tiny_group_policy import HELDOUT, settings_of
 from support.tiny_pairs import save_parent, tune
 from support.tiny_ppo import PROMPTS, ball, quick, tiny_llama, tiny_tokenizer
 from support.tiny_talker import TALK, save_tiny_talker

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +20,8 @@ from babylogue.model.pretrain import pretrain
 from babylogue.model.settings import ArchitectureSettings, PretrainSettings
 from babylogue.model.state import TrainingState
 from babylogue.model.tokens import read_tokens
-from conftest import weights
+from support.killed import kill_at, kill_when, start, weights
+from support.project import PROJECT
 from support.tiny_texts import exchanges, save_tiny_texts
 
 SETTINGS = PretrainSettings(
@@ -57,16 +57,10 @@ def train(data: Path, folder: Path, settings: PretrainSettings = SETTINGS, every
     )
 
 
-def start(data: Path, folder: Path, every_s: float = 0.0, **options) -> subprocess.Popen:
+def start_here(data: Path, folder: Path, every_s: float = 0.0, **options) -> subprocess.Popen:
     """The same in a process of its own."""
     call = f"train(Path({str(data)!r}), Path({str(folder)!r}), every_s={every_s})"
-    code = f"from test_pretrain_faults import *; {call}"
-    return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, text=True, **options)
-
-
-def newest(folder: Path) -> int:
-    """The step of the newest state."""
-    return max((int(file.stem) for file in folder.glob("*.sha256")), default=0)
+    return start("model.test_pretrain_faults", call, **options)
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +74,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_weights(data, uninterrupted, t
     folder, log = uninterrupted
     last, steps = log["step"].iloc[-1], []
     for share in (0.1, 0.35, 0.6, 0.85):
-        process = start(data, tmp_path)
-        while newest(tmp_path) < share * last:
-            assert process.poll() is None
-            time.sleep(0.003)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        steps.append(newest(tmp_path))
+        steps.append(kill_at(share * last, start_here(data, tmp_path), tmp_path))
     assert sorted(set(steps)) == steps
     assert steps[-1] < last
     resumed, _ = train(data, tmp_path)
@@ -100,12 +88,10 @@ def test_killed_at_any_moment_it_ends_in_the_same_weights(data, uninterrupted, t
 def killed(data, tmp_path_factory):
     """The folder of a training that was killed halfway."""
     folder = tmp_path_factory.mktemp("killed") / "state"
-    process = start(data, folder)
-    while not (folder / "checkpoints/chck_4K").exists() or len(list(folder.glob("*.sha256"))) < 2:
-        assert process.poll() is None
-        time.sleep(0.003)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(
+        lambda: (folder / "checkpoints/chck_4K").exists() and len(list(folder.glob("*.sha256"))) >= 2,
+        start_here(data, folder),
+    )
     return folder
 
 
@@ -157,7 +143,7 @@ def test_a_disk_that_fills_up_costs_no_checkpoint(every_s, share, data, interrup
     """No file may have more than `share` of the weights' size: a state has three times that."""
     size = int(share * os.path.getsize(uninterrupted[0] / "checkpoints/final/model.safetensors"))
     before = set(interrupted.rglob("*.partial"))
-    process = start(data, interrupted, every_s, stderr=subprocess.PIPE, preexec_fn=lambda: limit_files(size))
+    process = start_here(data, interrupted, every_s, stderr=subprocess.PIPE, preexec_fn=lambda: limit_files(size))
     _, errors = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "UserError" in errors
@@ -178,16 +164,14 @@ def test_a_disk_that_is_full_is_told_in_one_line(data, interrupted):
     small.mkdir()
     log = interrupted.parent / "log"
     code = (
-        "from test_pretrain_faults import *\n"
+        "from model.test_pretrain_faults import *\n"
         "from babylogue.logs import job_log\n"
         f'with job_log("{log}", "base"): train(Path("{data}"), Path("{small}"))'
     )
     script = (
         f"mount -t tmpfs -o size=2m none {small} && cp -r {interrupted}/. {small} && {sys.executable} -c '{code}'"
     )
-    done = subprocess.run(
-        [*unshare, "sh", "-c", script], cwd=Path(__file__).parent, capture_output=True, text=True
-    )
+    done = subprocess.run([*unshare, "sh", "-c", script], cwd=PROJECT / "tests", capture_output=True, text=True)
     assert done.returncode == 1
     assert (
         log.read_text()

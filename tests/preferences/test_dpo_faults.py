@@ -6,8 +6,6 @@ import runpy
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +17,8 @@ from babylogue.errors import UserError
 from babylogue.logs import logger
 from babylogue.preferences.dpo import dpo_from_files
 from babylogue.scoring.loading import load_model
-from conftest import PROJECT, weights
+from support.killed import kill_at, start, weights
+from support.project import PROJECT
 from support.tiny_pairs import SETTINGS, exchange_pairs, save_parent, tune
 
 TOLD = SETTINGS.model_copy(update={"evaluations": 6, "checkpoints": [1, 4]})
@@ -30,26 +29,10 @@ def run(parent: Path, folder: Path, every_s: float = 0.0):
     return tune(parent, folder, TOLD, every_s)
 
 
-def start(parent: Path, folder: Path, every_s: float = 0.0, **options) -> subprocess.Popen:
+def start_here(parent: Path, folder: Path, every_s: float = 0.0, **options) -> subprocess.Popen:
     """The same in a process of its own."""
     call = f"run(Path({str(parent)!r}), Path({str(folder)!r}), {every_s})"
-    code = f"from test_dpo_faults import *; {call}"
-    return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, text=True, **options)
-
-
-def steps_of(folder: Path) -> list[int]:
-    """The steps of the states that were sealed."""
-    return sorted(int(file.stem.split("-")[1]) for file in folder.glob("*.sha256"))
-
-
-def kill_at(process: subprocess.Popen, folder: Path, step: int) -> int:
-    """Kill it when the state of a step is there; the step of the newest."""
-    while not (steps := steps_of(folder)) or steps[-1] < step:
-        assert process.poll() is None
-        time.sleep(0.003)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    return steps_of(folder)[-1]
+    return start("preferences.test_dpo_faults", call, **options)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +50,7 @@ def uninterrupted(parent, tmp_path_factory):
 def test_killed_at_any_moment_it_ends_in_the_same_weights(parent, uninterrupted, tmp_path):
     folder, log = uninterrupted
     last = log["step"].iloc[-1]
-    reached = [kill_at(start(parent, tmp_path), tmp_path, step) for step in (1, last // 3, last - 4)]
+    reached = [kill_at(step, start_here(parent, tmp_path), tmp_path) for step in (1, last // 3, last - 4)]
     assert reached == sorted(set(reached))
     assert reached[-1] < last
     resumed, checkpoints = run(parent, tmp_path)
@@ -97,7 +80,7 @@ def test_killed_after_its_last_step_it_ends_in_the_same_weights(parent, uninterr
 def killed(parent, tmp_path_factory):
     """The folder of a training that was killed halfway."""
     folder = tmp_path_factory.mktemp("killed") / "state"
-    kill_at(start(parent, folder), folder, 15)
+    kill_at(15, start_here(parent, folder), folder)
     return folder
 
 
@@ -162,7 +145,9 @@ def limit_files(size: int) -> None:
 def test_a_disk_that_fills_up_is_told_in_one_line(every_s, share, parent, interrupted, uninterrupted):
     """No file may have more than `share` of the weights' size: the optimiser's state has twice that."""
     size = int(share * os.path.getsize(uninterrupted[0] / "checkpoints/final/model.safetensors"))
-    process = start(parent, interrupted, every_s, stderr=subprocess.PIPE, preexec_fn=lambda: limit_files(size))
+    process = start_here(
+        parent, interrupted, every_s, stderr=subprocess.PIPE, preexec_fn=lambda: limit_files(size)
+    )
     _, errors = process.communicate(timeout=500)
     assert process.returncode != 0
     last = errors.strip().splitlines()[-1]

@@ -16,8 +16,8 @@ from babylogue.errors import UserError
 from babylogue.preferences.given import given_pairs
 from babylogue.preferences.settings import GivenPairs
 from support.command_line import babylogue
-from conftest import copy_of
 from support.hub_server import Hub
+from support.project import copy_of
 from support.small_workflow import OVERLAY
 
 PAIRS = [

@@ -15,7 +15,7 @@ from babylogue.preferences.settings import NaturalPairs
 from babylogue.preferences.tuning import reserved_for_rollouts, validation_families
 from babylogue.preferences.tuning_settings import TuningSettings
 from babylogue.reinforcement.prompts import rollout_prompts
-from conftest import PROJECT, copy_project
+from support.project import PROJECT, copy_project
 
 CHILDREN = {"big": 50, "left": 12, "right": 12, "small": 6, "tiny": 20}
 NOUNS = ["ball", "dog", "cup", "cat", "shoe", "book", "hat"]

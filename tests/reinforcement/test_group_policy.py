@@ -2,12 +2,7 @@
 
 import math
 import runpy
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import asdict
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,48 +17,20 @@ from babylogue.errors import UserError
 from babylogue.model.state import TrainingState
 from babylogue.preferences.accuracy import pair_accuracy
 from babylogue.reinforcement import group_policy
-from babylogue.reinforcement.group_policy import STATE, train_group_policy
-from babylogue.reinforcement.group_settings import GRPOSettings, RLOOSettings
 from babylogue.reinforcement.objective import without_length
 from babylogue.reinforcement.policy import Policy
 from babylogue.reinforcement.records import LOG_COLUMNS, SAMPLE_COLUMNS
 from babylogue.reinforcement.rewards.registry import terms
 from babylogue.reinforcement.rollouts import encode_prompts, observe, sample, stop_tokens
-from babylogue.reinforcement.settings import GuardSettings
 from babylogue.scoring.loading import load_model
-from conftest import PROJECT
+from support.jobs import Named
+from support.killed import kill_at, newest_step, start
+from support.project import PROJECT
+from support.tiny_group_policy import HELDOUT, METHODS, UNWATCHED, settings_of, tune
 from support.tiny_ppo import PROMPTS, ball, tiny_llama, tiny_tokenizer
 
-METHODS = {"grpo": GRPOSettings, "rloo": RLOOSettings}
 TRAINERS = {"grpo": GRPOTrainer, "rloo": RLOOTrainer}
-UNWATCHED = {name: None for name in GuardSettings.model_fields if name != "window_steps"}
-HELDOUT = pd.DataFrame(
-    {
-        "prompt": ["*MOT: what is that ?"] * 4,
-        "chosen": ["*CHI: a ball .", "*CHI: a dog .", "*CHI: no .", "*CHI: go ."],
-        "rejected": ["*CHI: what ?", "*CHI: is .", "*CHI: where .", "*CHI: a ."],
-        "part": "heldout",
-    }
-)
 SECONDS = [name for name in LOG_COLUMNS if name.startswith("seconds_")]
-
-
-def settings_of(method, **changes):
-    """Settings of a run that takes a second or so."""
-    defaults = dict(
-        replies=48, batch_size=16, minibatch_size=8, group_size=4, learning_rate=3e-3, max_new_tokens=6, beta=0.01,
-        evaluate_every=2, length_control=False, guard=UNWATCHED,
-    )  # fmt: skip
-    return METHODS[method](**(defaults | changes))
-
-
-def tune(method, parent, folder, seed=0, reward=ball, every_s=1e9, prompts=PROMPTS, **changes):
-    """A training whose state is in `folder`, saved after every step if `every_s` is 0."""
-    torch.set_num_threads(1)
-    model, own = load_model(parent, "cpu")
-    settings = settings_of(method, **changes)
-    state = TrainingState(folder, {method: settings.model_dump()}, every_s, STATE)
-    return train_group_policy(model, own, prompts, reward, settings, seed=seed, state=state, heldout=HELDOUT)
 
 
 @pytest.fixture(scope="module")
@@ -264,16 +231,10 @@ def test_mistakes_are_told_in_one_line(parent, tmp_path):
 LONG = {"replies": 128, "epochs_per_batch": 2}
 
 
-def start(method, parent, folder):
+def start_here(method, parent, folder):
     """The same in a process of its own, its state saved after every step."""
     call = f"tune({method!r}, Path({str(parent)!r}), Path({str(folder)!r}), every_s=0.0, **LONG)"
-    return subprocess.Popen(
-        [sys.executable, "-c", f"from test_group_policy import *; {call}"], cwd=Path(__file__).parent
-    )
-
-
-def saved_steps(folder):
-    return sorted(int(file.stem.split("-")[1]) for file in folder.glob("*.sha256"))
+    return start("reinforcement.test_group_policy", call)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -281,13 +242,8 @@ def test_killed_at_any_moment_it_ends_as_it_would_have_ended(method, parent, tmp
     whole = tune(method, parent, tmp_path / "whole", **LONG)
     folder = tmp_path / "killed"
     for step in (4, 20):  # four updates a rollout
-        process = start(method, parent, folder)
-        while not (steps := saved_steps(folder)) or steps[-1] < step:
-            assert process.poll() is None
-            time.sleep(0.003)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert 20 <= saved_steps(folder)[-1] < 32
+        newest = kill_at(step, start_here(method, parent, folder), folder)
+    assert 20 <= newest < 32
     resumed = tune(method, parent, folder, **LONG)
     assert same_weights(resumed.final, whole.final) and same_weights(resumed.best, whole.best)
     assert (resumed.best_step, resumed.stopped) == (whole.best_step, whole.stopped)
@@ -301,18 +257,12 @@ def test_what_the_guard_knew_is_known_again(parent, tmp_path):
     """A mean over steps on both sides of the state."""
     bounds = {"guard": UNWATCHED | {"window_steps": 3, "max_kl": 1e-6}, **LONG}
     whole = tune("grpo", parent, tmp_path, every_s=0.0, **bounds)
-    assert len(whole.log) == 3 and saved_steps(tmp_path)[-1] == 8
+    assert len(whole.log) == 3 and newest_step(tmp_path) == 8
     again = tune("grpo", parent, tmp_path, every_s=0.0, **bounds)
     assert again.stopped == whole.stopped
     pd.testing.assert_frame_equal(
         again.log.drop(columns=SECONDS), whole.log.drop(columns=SECONDS), check_exact=True
     )
-
-
-class Named(dict):
-    """As Snakemake hands over what a rule names."""
-
-    __getattr__ = dict.__getitem__
 
 
 @pytest.mark.parametrize("method", METHODS)

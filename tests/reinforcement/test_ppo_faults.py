@@ -7,8 +7,6 @@ import runpy
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +22,8 @@ from babylogue.reinforcement import ppo
 from babylogue.reinforcement.records import PPOResult
 from babylogue.reinforcement.rewards.registry import terms
 from babylogue.scoring.loading import load_model
-from conftest import PROJECT
+from support.killed import kill_at, newest_step, start
+from support.project import PROJECT
 from support.tiny_pairs import ANSWERS, exchange_pairs, save_parent
 from support.tiny_ppo import PROMPTS, ball, quick, tiny_llama, tiny_tokenizer
 
@@ -56,25 +55,9 @@ def run(folder: Path, every_s: float = 0.0, settings=TOLD, report=lambda row: No
     )  # fmt: skip
 
 
-def start(folder: Path, every_s: float = 0.0, **options) -> subprocess.Popen:
+def start_here(folder: Path, every_s: float = 0.0, **options) -> subprocess.Popen:
     """The same in a process of its own."""
-    code = f"from test_ppo_faults import *; run(Path({str(folder)!r}), {every_s})"
-    return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, text=True, **options)
-
-
-def newest(folder: Path) -> int:
-    """The step of the newest state."""
-    return max((int(file.stem) for file in folder.glob("*.sha256")), default=0)
-
-
-def kill_at(process: subprocess.Popen, folder: Path, step: int) -> int:
-    """Kill it when the state of a step is there; the step of the newest."""
-    while newest(folder) < step:
-        assert process.poll() is None
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    return newest(folder)
+    return start("reinforcement.test_ppo_faults", f"run(Path({str(folder)!r}), {every_s})", **options)
 
 
 def assert_same(one: PPOResult, other: PPOResult) -> None:
@@ -95,7 +78,7 @@ def uninterrupted(tmp_path_factory) -> PPOResult:
 
 
 def test_killed_at_any_moment_it_ends_in_the_same_weights_and_log(uninterrupted, tmp_path):
-    reached = [kill_at(start(tmp_path), tmp_path, step) for step in (1, 5, 9)]
+    reached = [kill_at(step, start_here(tmp_path), tmp_path) for step in (1, 5, 9)]
     assert reached == sorted(set(reached)) and reached[-1] < STEPS
     resumed = run(tmp_path)
     assert_same(resumed, uninterrupted)
@@ -161,15 +144,15 @@ def limit_files(size: int) -> None:
 def test_a_disk_that_fills_up_is_told_in_one_line(uninterrupted, tmp_path):
     with pytest.raises(Crash):
         run(tmp_path, report=crash_after(3))
-    assert newest(tmp_path) == 3
+    assert newest_step(tmp_path) == 3
     size = os.path.getsize(tmp_path / "3.pt") // 2
-    process = start(tmp_path, stderr=subprocess.PIPE, preexec_fn=lambda: limit_files(size))
+    process = start_here(tmp_path, stderr=subprocess.PIPE, preexec_fn=lambda: limit_files(size))
     _, errors = process.communicate(timeout=500)
     assert process.returncode != 0
     last = errors.strip().splitlines()[-1]
     assert last.startswith(f"babylogue.errors.UserError: {tmp_path}")
     assert last.endswith("; free some space and run the same command again")
-    assert newest(tmp_path) == 3 and not list(tmp_path.glob("*.partial"))
+    assert newest_step(tmp_path) == 3 and not list(tmp_path.glob("*.partial"))
     assert_same(run(tmp_path), uninterrupted)
 
 

@@ -23,7 +23,7 @@ from babylogue.reinforcement.schedules import Schedule, Scheduled, value_at
 from babylogue.scoring.loading import load_model
 from babylogue.teacher.lm import TeacherModel
 from babylogue.teacher.settings import RepliesSettings
-from conftest import PROJECT
+from support.project import PROJECT
 from support.tiny_teacher import save_tiny_teacher
 
 WHAT, WHERE = "*MOT: what is that ?", "*MOT: where is the dog ?"

@@ -15,7 +15,7 @@ from babylogue.report.page import draw, render
 from babylogue.report.published import published_trajectory
 from babylogue.suites.registry import NAMES
 from support.browser import page_in_chromium
-from test_report import BASELINES, COMPARISONS, LOGS, SCORES, results_of, row, table
+from support.invented_results import BASELINES, COMPARISONS, LOGS, SCORES, results_of, row, table
 
 NAME = "curve-dialogue_words"
 

@@ -9,8 +9,8 @@ from huggingface_hub import ModelCard
 
 from babylogue.report.model_card import model_card
 from babylogue.report.tables import COLUMNS
-from conftest import copy_of
 from support.hub_server import TOKEN, Hub
+from support.project import copy_of
 from support.small_workflow import OVERLAY
 
 RUNS = {"base": "final", "dpo_natural": "best", "ppo_bleu": "best"}

@@ -9,7 +9,7 @@ from babylogue.report.items import page_data
 from babylogue.report.replies import REPLY_COLUMNS
 from babylogue.report.run_record import STAGE_COLUMNS
 from support.browser import page_in_chromium
-from test_report import CORRELATIONS, REWARDED_RUNS, SCORES, page_of, row, table
+from support.invented_results import CORRELATIONS, REWARDED_RUNS, SCORES, page_of, row, table
 
 MANY = pd.concat([SCORES, table(*(row("base", f"suite_{number}", 50.0 + number) for number in range(12)))])
 MINUS = "\N{MINUS SIGN}"

@@ -24,9 +24,9 @@ from babylogue.report.items import (
 from babylogue.report.page import Results
 from babylogue.suites.registry import NAMES, load
 from support.browser import page_in_chromium
-from conftest import PROJECT
+from support.invented_results import MODELS, page_of
+from support.project import PROJECT
 from support.small_workflow import OVERLAY
-from test_report import MODELS, page_of
 
 RUNS = [model["run"] for model in MODELS]
 EVIL = '</script><script>alert("1")</script><!-- & <b> \u2028'

@@ -5,7 +5,7 @@ import pytest
 from babylogue.configuration import load_configuration
 from babylogue.report.paper_models import PAPER_MODELS, paper_models
 from babylogue.suites.pair_suites import description, paper_suite
-from test_row_order import laid
+from support.configurations import laid
 
 
 def followed(config):

@@ -10,153 +10,19 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from minicons.scorer import IncrementalLMScorer
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedTokenizerFast
-from transformers.models.auto import CONFIG_MAPPING
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from babylogue.errors import UserError
 from babylogue.scoring import scorer
 from babylogue.scoring.scorer import Scorer, load_model
 from babylogue.scoring.trees import ANY_WORD, Tokens, batches, common_prefix, pack, stretches
 from babylogue.scoring.words import marks_words, word_beginnings
-from babylogue.tokenizer.bpe import save_tokenizer, train_tokenizer
-from babylogue.tokenizer.settings import TokenizerSettings
-
-SENTENCES = [
-    "the dog runs home .",
-    "the dogs run home !",
-    "where is the ball ?",
-    "look at the little red ball .",
-    "she wants more juice and a cookie .",
-]
-TEMPLATES = {"bos": "<s> $A", "plain": "$A", "bos_eos": "<s> $A </s>"}
-
-
-def make_tokenizer(special: str = "bos", add_prefix_space: bool = True) -> PreTrainedTokenizerFast:
-    """A small byte-level BPE tokenizer that adds BOS, nothing, or BOS and EOS."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=300,
-        special_tokens=["<s>", "</s>", "<pad>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(SENTENCES * 3, trainer)
-    byte_level = processors.ByteLevel(trim_offsets=True)
-    template = processors.TemplateProcessing(single=TEMPLATES[special], special_tokens=[("<s>", 0), ("</s>", 1)])
-    tokenizer.post_processor = processors.Sequence([byte_level, template])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
-    )
-
-
-def make_sentencepiece() -> PreTrainedTokenizerFast:
-    """A small tokenizer that marks words as sentencepiece does, with a speaker tag and no special tokens."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=299,
-        special_tokens=["<s>", "</s>", "<pad>"],
-        initial_alphabet=[chr(code) for code in range(33, 127)] + ["é", "▁"],
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(SENTENCES * 3, trainer)
-    tokenizer.add_tokens([AddedToken("*CHI:", lstrip=True, normalized=False)])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
-    )
-
-
-def make_model(kind: str = "llama", positions: int = 64, vocabulary: int = 300):
-    """A tiny model with weights large enough that predictions differ from chance."""
-    torch.manual_seed(1)
-    sizes = {
-        "llama": dict(
-            hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=48
-        ),
-        "gpt2": dict(n_embd=32, n_layer=2, n_head=4),
-        "gpt_neox": dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48),
-        "opt": dict(
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            ffn_dim=48,
-            word_embed_proj_dim=32,
-            dropout=0.0,
-        ),
-    }[kind]
-    config = CONFIG_MAPPING[kind](
-        vocab_size=vocabulary,
-        max_position_embeddings=positions,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=2,
-        **sizes,
-    )
-    model = AutoModelForCausalLM.from_config(config).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.normal_(0, 0.3)
-    return model
-
-
-def log_softmax(model, ids: list[int]) -> np.ndarray:
-    """Log-probabilities [length, vocabulary] of the token after each of `ids`, in float64."""
-    with torch.no_grad():
-        return torch.log_softmax(model.double()(torch.tensor([ids])).logits[0], dim=-1).numpy()
-
-
-def scored_tokens(tokenizer, context: str, candidate: str, bos: bool | None) -> tuple[list[int], list[int]]:
-    """Ids of a string and the places of its scored tokens."""
-    encoding = tokenizer(context + candidate, return_offsets_mapping=True)
-    ids, offsets = encoding["input_ids"], encoding["offset_mapping"]
-    begins = bool(ids) and ids[0] == tokenizer.bos_token_id
-    if bos is False and begins:
-        ids, offsets = ids[1:], offsets[1:]
-    if bos is True and not begins:
-        ids, offsets = [tokenizer.bos_token_id, *ids], [(0, 0), *offsets]
-    return ids, [place for place in range(1, len(ids)) if offsets[place][1] > len(context)]
-
-
-def reference(model, tokenizer, context: str, candidate: str, bos: bool | None = None) -> tuple[float, int]:
-    """Sum of log-probabilities and count of one string, in float64 and without batches or masks."""
-    ids, scored = scored_tokens(tokenizer, context, candidate, bos)
-    if not scored:
-        return 0.0, 0
-    table = log_softmax(model, ids)
-    return float(sum(table[place - 1, ids[place]] for place in scored)), len(scored)
-
-
-def corrected_reference(
-    model, tokenizer, context: str, candidate: str, bos: bool | None = None, correction: str = "boundary"
-) -> float:
-    """The sum with the beginning-of-word correction, word by word: each word's probability is divided by that of
-    a word beginning before it, but for the first word, and multiplied by that of a word beginning after it."""
-    ids, scored = scored_tokens(tokenizer, context, candidate, bos)
-    if not scored:
-        return 0.0
-    begin = [index for token, index in tokenizer.get_vocab().items() if token[0] in "Ġ▁" or token == "*CHI:"]
-    if correction == "boundary":
-        begin += tokenizer.convert_tokens_to_ids(["<s>", "</s>"])
-    table = log_softmax(model, ids)
-    log_begin = np.log(np.exp(table[:, begin]).sum(axis=1))  # that a word begins after each token
-    total = 0.0
-    for place in scored:
-        total += table[place - 1, ids[place]]
-        if ids[place] in begin and place != scored[0]:
-            total -= log_begin[place - 1]
-        if place == scored[-1] or ids[place + 1] in begin:
-            total += log_begin[place]
-    return float(total)
-
+from support.reference_scores import corrected_reference, reference
+from support.tiny_scorers import TOKENIZERS, make_model, make_tokenizer, project_tokenizer
 
 MODEL = make_model()
 DOUBLE = copy.deepcopy(MODEL)
-TOKENIZERS = {special: make_tokenizer(special) for special in TEMPLATES} | {"sentencepiece": make_sentencepiece()}
 WORDS = st.sampled_from(["the", "dog", "dogs", "runs", "ball", "look", ".", "?", "juice", "zq", "é", "*CHI:"])
 PHRASES = st.lists(WORDS, min_size=1, max_size=5).map(" ".join)
 ITEMS = st.lists(
@@ -361,12 +227,6 @@ def test_beginnings_of_words():
         Scorer(MODEL, unmarked, word_correction="boundary")
     with pytest.raises(UserError, match="no beginning-of-sequence token"):
         Scorer(MODEL, unmarked, bos=True)
-
-
-def project_tokenizer(folder):
-    trained = train_tokenizer(SENTENCES * 3, ["CHI", "MOT"], TokenizerSettings(vocabulary=300))
-    save_tokenizer(trained, folder)
-    return AutoTokenizer.from_pretrained(folder)
 
 
 @pytest.mark.parametrize("kind", ["bos", "plain", "bos_eos", "sentencepiece", "project"])

@@ -9,7 +9,8 @@ from scipy.stats import pearsonr
 
 from babylogue.errors import UserError
 from babylogue.suites import aoa, registry
-from test_scorer import TOKENIZERS, make_model, reference
+from support.reference_scores import reference
+from support.tiny_scorers import TOKENIZERS, make_model
 
 FOLDER = "evaluation_data/full_eval/cdi_childes"
 WORDS = np.array([1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8])

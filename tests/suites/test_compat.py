@@ -22,7 +22,7 @@ from scipy.stats import pearsonr, spearmanr
 from babylogue.preferences.given import given_pairs
 from babylogue.preferences.settings import GivenPairs
 from babylogue.suites import reading, registry
-from test_scorer import TOKENIZERS, make_model, project_tokenizer
+from support.tiny_scorers import TOKENIZERS, make_model, project_tokenizer
 
 MIRROR = Path(os.environ.get("BABYLOGUE_MIRROR", "data"))
 FULL, FAST = "evaluation_data/full_eval", "evaluation_data/fast_eval"

@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score
 
 from babylogue.errors import UserError
 from babylogue.suites import finetuning, glue, registry
-from test_scorer import TOKENIZERS, make_model
+from support.tiny_scorers import TOKENIZERS, make_model
 
 FOLDER = "evaluation_data/full_eval/glue_filtered"
 TOKENIZER = TOKENIZERS["bos"]

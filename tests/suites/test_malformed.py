@@ -8,8 +8,8 @@ import pytest
 
 from babylogue.errors import UserError
 from babylogue.suites import registry
-from test_scorer import TOKENIZERS, make_model
-from test_suites import reading_table
+from support.reading_table import reading_table
+from support.tiny_scorers import TOKENIZERS, make_model
 
 EVALUATION = "evaluation_data/full_eval"
 PAIR = {"sentence_good": "the dog .", "sentence_bad": "the ball ."}

@@ -18,9 +18,9 @@ from babylogue.suites.ewok_release import FILE, FOLDER, REPOSITORY, SIZES, bring
 from babylogue.suites.lexical_release import DATASET
 from babylogue.suites.release_files import bring_zip, unpack
 from babylogue.suites.releases import RELEASES
-from conftest import copy_project
 from support.file_server import FileServer, cut, page, status
 from support.hub_server import TOKEN, Hub
+from support.project import copy_project
 
 NETWORK = NetworkSettings(attempts=3, backoff_s=0.01, connect_timeout_s=2, read_timeout_s=2)
 PAIR = "look at this dogs .\nlook at this dog .\n"

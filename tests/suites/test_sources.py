@@ -16,7 +16,7 @@ from babylogue.suites.origins import describe, release_digest
 from babylogue.suites.releases import RELEASES, address
 from babylogue.suites.settings import SuiteSettings
 from babylogue.suites.sources import Source
-from test_configuration import DEFAULT, changed
+from support.configurations import DEFAULT, changed
 
 MIRROR = Path(os.environ.get("BABYLOGUE_MIRROR", "data"))
 SOURCES = {

@@ -24,7 +24,7 @@ from babylogue.suites.submission import (
     surprisals,
     write_zip,
 )
-from conftest import PROJECT
+from support.project import PROJECT
 
 MIRROR = Path(os.environ.get("BABYLOGUE_MIRROR", "data"))
 BLIMP_SIZES = """

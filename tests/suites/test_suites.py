@@ -15,7 +15,9 @@ from babylogue.errors import UserError
 from babylogue.scoring.scorer import Scorer
 from babylogue.suites import glue, reading, registry
 from babylogue.suites.base import accuracy_rows, decide
-from test_scorer import TOKENIZERS, corrected_reference, make_model, reference
+from support.reading_table import reading_table
+from support.reference_scores import corrected_reference, reference
+from support.tiny_scorers import TOKENIZERS, make_model
 
 MIRROR = Path(os.environ.get("BABYLOGUE_MIRROR", "data"))
 MODEL = make_model(positions=512)
@@ -278,17 +280,6 @@ def test_malformed_options_and_missing_files(tmp_path):
         read("entity_tracking_fast", tmp_path)
     with pytest.raises(UserError, match=r"ewok: no .*ewok_filtered.* in .*huggingface\.co.*login needed"):
         read("ewok", tmp_path)
-
-
-def reading_table(count: int = 60) -> pd.DataFrame:
-    random = np.random.default_rng(0)
-    words = np.array(["dog", "ball", "runs", "juice", "home"])
-    data = pd.DataFrame(random.normal(size=(count, 9)), columns=[*reading.COVARIATES, *reading.MEASURES])
-    words, previous = random.choice(words, (2, count))
-    data = data.assign(item="the little dog", word=words, prev_item="the", prev_word=previous)
-    data.loc[0, ["item", "prev_item", "prev_word"]] = None
-    data.loc[1, "Subtlex_log10"] = np.nan
-    return data
 
 
 def test_reading(tmp_path, monkeypatch):

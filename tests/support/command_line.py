@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import PROJECT
+from support.project import PROJECT
 
 
 def babylogue(

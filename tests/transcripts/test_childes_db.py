@@ -17,7 +17,7 @@ from babylogue.transcripts.childes_db import RAW_SCHEMA
 from babylogue.transcripts.childes_db.client import fetch
 from babylogue.transcripts.childes_db.settings import ChildesDbSettings
 from babylogue.transcripts.childes_db.utterances import read_utterances, transcript_name, utterance_text
-from conftest import copy_project
+from support.project import copy_project
 from support.redivis_server import NO_ACCESS, TOKEN, Redivis, serving
 
 MONTH = 365.25 / 12

@@ -20,7 +20,7 @@ from babylogue.transcripts.sources import find_archives, list_files
 from babylogue.transcripts.talkbank.download import download
 from babylogue.transcripts.talkbank.lock import LOCK_NAME
 from babylogue.transcripts.talkbank.settings import TalkBankSettings
-from conftest import PROJECT, copy_project
+from support.project import PROJECT, copy_project
 from support.talkbank_server import EMAIL, PASSWORD, TalkBankServer, body, corpus, cut, pack, page, slow, status
 
 BROWN = "Eng-NA/Brown"

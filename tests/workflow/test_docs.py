@@ -21,8 +21,8 @@ from snakemake.utils import update_config
 
 from babylogue.configuration import load_configuration
 from babylogue.configuration_table import page as configuration_page
-from conftest import PROJECT, copy_of, write_placeholders
 from support.doc_pages import PAGES, anchors, commands, links, shown_files, yaml_blocks
+from support.project import PROJECT, copy_of, write_placeholders
 from support.small_workflow import SMALL
 
 BIN = Path(sys.executable).parent
@@ -49,7 +49,9 @@ INSTALL = "pip install -c envs/constraints.txt -e"
 INSTALLATION = "an installation from a package index takes minutes; .ci/run does it"
 MINUTES = "it takes minutes to hours, with data that are the reader's"
 CLUSTER = "it wants a cluster"
-DRY_RUNS = Elsewhere("tests/workflow/test_presets.py", '@pytest.mark.parametrize("preset", sorted(')  # of every preset
+DRY_RUNS = Elsewhere(
+    "tests/workflow/test_presets.py", '@pytest.mark.parametrize("preset", sorted('
+)  # of every preset
 NEAREST = {
     # command -> what is run in its place, in the copy of the small workflow, and why
     f"python3 -m venv .venv && .venv/bin/{INSTALL} . && .venv/bin/snakemake --cores all": (

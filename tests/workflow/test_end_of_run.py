@@ -8,7 +8,7 @@ import pandas as pd
 
 from babylogue.report.ending import ending
 from babylogue.report.tables import MISSING_COLUMNS, SOURCE_COLUMNS, missing_table, read_table
-from conftest import Workflow, copy_of
+from support.project import Workflow, copy_of
 from support.small_workflow import OVERLAY
 
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 import yaml
 
-from conftest import PROJECT, Workflow, copy_of, copy_project
+from support.project import PROJECT, Workflow, copy_of, copy_project
 from support.small_workflow import OVERLAY, cut_small, made_in
 from support.talkbank_server import EMAIL, PASSWORD, TalkBankServer, corpus, slow
 

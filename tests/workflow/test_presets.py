@@ -1,35 +1,18 @@
 """A dry run of every preset, over data that are there by name alone."""
 
 import pytest
-import yaml
-from snakemake.utils import update_config
 
 from babylogue.configuration import load_configuration
-from conftest import PROJECT
-
-# What is laid over another preset, and the rows of models that it adds.
-OVERLAYS = {
-    "ablations.yaml": ("childes_small.yaml", {"base_wide"}),
-    "preferences.yaml": ("childes_small.yaml", {"base"}),
-    "curricula.yaml": ("childes_small.yaml", {"base"}),
-    "reinforcement.yaml": ("childes_small.yaml", {"base"}),
-    "reward_correlation.yaml": ("childes_small.yaml", {"base"}),
-    "search_ppo.yaml": ("childes_small.yaml", {"base"}),
-    "search_pretrain.yaml": ("childes_small.yaml", {"rate_5e-4", "rate_4e-3", "rate_2e-3_rows_32"}),
-    "paper_scales.yaml": ("paper.yaml", {"base_350m", "base_1300m"}),
-}
-
-
-def models_of(*files):
-    """The table of models of presets laid over the default."""
-    config = {}
-    for file in ("config.yaml", *(f"presets/{name}.yaml" for name in files)):
-        update_config(config, yaml.safe_load((PROJECT / file).read_text()))
-    return load_configuration(config).models
+from support.configurations import OVERLAYS, laid
+from support.project import PROJECT
 
 
 def test_curricula_differ_in_what_they_are_about_alone():
-    models = {name: row for name, row in models_of("childes_small", "curricula").items() if row.method == "ppo"}
+    models = {
+        name: row
+        for name, row in load_configuration(laid("childes_small.yaml", "curricula.yaml")).models.items()
+        if row.method == "ppo"
+    }
     assert len(models) == 9
     for name, row in models.items():
         if name != "ppo_kl":
@@ -43,7 +26,7 @@ def test_alternatives_to_ppo_are_rewarded_alike(with_data):
     runs = [f"{method}_{method}_semsim" for method in ("ppo", "grpo", "rloo")]
     assert [len(planned[run]) for run in runs] == [3] * len(runs)
     assert "rewarded_runs" in planned
-    models = models_of("childes_small", "reinforcement")
+    models = load_configuration(laid("childes_small.yaml", "reinforcement.yaml")).models
     ppo, grpo, rloo = (
         (row.steps, row.batch_size, row.minibatch_size, row.epochs_per_batch)
         for row in (models[f"{method}_semsim"] for method in ("ppo", "grpo", "rloo"))

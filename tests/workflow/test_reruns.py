@@ -12,7 +12,7 @@ import yaml
 from babylogue import fingerprint
 from babylogue.transcripts.toy.corpora import write_toy_transcripts
 from babylogue.transcripts.toy.settings import ToySettings
-from conftest import PROJECT, copy_of, copy_project
+from support.project import PROJECT, copy_of, copy_project
 from support.small_workflow import OVERLAY
 
 # Rule -> the rules that read what it makes, in the small configuration.
@@ -276,7 +276,7 @@ def test_a_transcript_that_changes_is_read_again(tmp_path):
 
 
 def test_each_module_of_the_library_reruns_the_scripts_of_the_table():
-    """tests/workflow/reruns.yaml: the scripts that reach a module through what they import, and so rerun where it changes.
+    """reruns.yaml: the scripts that reach a module through what they import, and so rerun where it changes.
 
     Suites and rewards are absent: theirs are rules' own (test_workflow.py has examples).
     """

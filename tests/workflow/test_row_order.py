@@ -5,24 +5,15 @@ import random
 
 import pytest
 import yaml
-from snakemake.utils import update_config
 
 from babylogue.configuration import load_configuration
 from babylogue.suites.pair_suites import baseline_pairs, is_suite
-from conftest import PROJECT
-from test_presets import OVERLAYS
+from support.configurations import OVERLAYS, laid
+from support.project import PROJECT
 
 PRESETS = sorted(path.name for path in (PROJECT / "presets").glob("*.yaml"))
 WIDE = {"method": "pretrain", "text": "triplets", "architecture": {"hidden_size": 256}}
 SMALL_SET = {"kind": "natural", "max_pairs": 100, "age_band_months": 12}
-
-
-def laid(*files):
-    """The default with presets over it, as read from YAML."""
-    config = {}
-    for file in ("config.yaml", *(f"presets/{name}" for name in files)):
-        update_config(config, yaml.safe_load((PROJECT / file).read_text()))
-    return config
 
 
 def shuffled(config, seed):

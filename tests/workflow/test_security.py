@@ -22,7 +22,7 @@ from babylogue.suites.release_files import unpack
 from babylogue.teacher.causal import load_causal
 from babylogue.teacher.embedder import Embedder
 from babylogue.teacher.published import _unpack as unpack_wheel
-from conftest import PROJECT, SECRETS, copy_project
+from support.project import PROJECT, SECRETS, copy_project
 from support.tiny_teacher import save_tiny_teacher
 
 # --- archives -----------------------------------------------------------------------------------------------

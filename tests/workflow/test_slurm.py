@@ -12,7 +12,7 @@ import yaml
 
 from babylogue.cluster import jobs_left
 from babylogue.errors import UserError
-from conftest import copy_project
+from support.project import copy_project
 from support.slurm_cluster import SlurmCluster, missing_programs
 from support.small_workflow import OVERLAY, cut_small
 

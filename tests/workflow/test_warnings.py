@@ -8,9 +8,9 @@ import textwrap
 import pytest
 
 from support.command_line import babylogue
-from conftest import PROJECT, copy_project
-from test_compare_command import write_scores
+from support.project import PROJECT, copy_project
 from support.tiny_talker import save_tiny_talker
+from support.written_scores import write_scores
 
 # Python imports this module by itself at its start: a dependency that warns when the project imports it, and that
 # makes noise of every kind when a file is opened whose name ends in NOISY_FILE.
