@@ -1,11 +1,124 @@
-"""Fixtures: a copy of the project in which the default configuration has been run to its end."""
+"""How the tests are run, and the copies of the project that many share.
+
+`pytest` leaves out what is marked `slow`; `pytest -m slow` runs that alone, `pytest -m ""` everything. Tests are
+divided among as many processes as there are cores, but for a single file, which answers sooner without.
+"""
+
+import fcntl
+import os
+
+# Two processes with two threads each on two cores lose up to five times. Set before torch is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from support.project import COPIED, PROJECT, SECRETS, Workflow, copy_project, write_placeholders
 from support.small_workflow import OVERLAY, cut_small
+
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_xdist_auto_num_workers(config):
+    files = {argument.partition("::")[0] for argument in config.args}
+    if len(files) == 1 and Path(files.pop()).is_file():
+        return 0
+    return len(os.sched_getaffinity(0))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests of one file stay in one process and share what is made for the file.
+
+    So do those of the finished default, which some of them change for a while; they are slow.
+    """
+    for item in items:
+        if "finished" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group("finished"))
+        else:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
+@pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)
+def long_ones_first(items):
+    """What runs Snakemake comes first, so that no process is left with something long at the end."""
+    items.sort(key=lambda item: not {"finished", "small", "project"} & set(item.fixturenames))
+
+
+# --- how many slow tests were left out, which a process of xdist tells the one that prints ---
+
+
+def pytest_deselected(items):
+    config = items[0].config
+    slow = sum(1 for item in items if item.get_closest_marker("slow"))
+    config.stash[LEFT_OUT] = config.stash.get(LEFT_OUT, 0) + slow
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    if hasattr(node, "workeroutput"):  # not where the process crashed
+        node.config.stash[LEFT_OUT] = node.workeroutput["left_out"]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if left_out := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(
+            f'{left_out} slow tests were left out: `pytest -m slow` runs them, `pytest -m ""` everything'
+        )
+
+
+# --- what runs beside what ---
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """A test marked `alone` waits until no other runs, and others wait for it.
+
+    Each test passes the gate into the hall. One that is alone keeps the gate shut until the hall is its own.
+    """
+    with ExitStack() as held:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            folder = item.config._tmp_path_factory.getbasetemp().parent  # of all processes
+            alone = item.get_closest_marker("alone") is not None
+            how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+            with locked(folder / "gate", how):
+                held.enter_context(locked(folder / "hall", how))
+        return (yield)
+
+
+def locked(file: Path, how: int):
+    """The open file, locked until it is closed."""
+    opened = file.open("w")
+    fcntl.flock(opened, how)
+    return opened
+
+
+# --- copies of the project ---
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process that asks for it makes, while others wait."""
+    several = "PYTEST_XDIST_WORKER" in os.environ
+    folder = (factory.getbasetemp().parent if several else factory.getbasetemp()) / name
+    made = folder.with_suffix(".made")
+    with FileLock(folder.with_suffix(".lock")):
+        if not made.exists():
+            assert not folder.exists(), f"{name}: making it has failed before"
+            make(folder)
+            made.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -15,10 +128,23 @@ def project(tmp_path_factory) -> Workflow:
 
 
 @pytest.fixture(scope="session")
-def with_data(project) -> Workflow:
-    """`project` with a data folder that has a file for whatever a preset looks for."""
-    write_placeholders(project.folder / "data")
-    return project
+def with_data(tmp_path_factory) -> Workflow:
+    """Such a copy with a data folder that has a file for whatever a preset looks for."""
+    workflow = copy_project(tmp_path_factory.mktemp("with_data"))
+    write_placeholders(workflow.folder / "data")
+    return workflow
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory) -> Workflow:
+    """A copy in which the small workflow has been run to its end. Not to be changed."""
+
+    def make(folder: Path) -> None:
+        workflow = cut_small(copy_project(folder))
+        workflow.environment = SECRETS
+        workflow.snakemake("--cores", "all", *OVERLAY)
+
+    return Workflow(made_once(tmp_path_factory, "small", make), SECRETS)
 
 
 @pytest.fixture(scope="session")
@@ -27,25 +153,19 @@ def finished(tmp_path_factory) -> Workflow:
 
     What an earlier run of the checkout has left in results/ is taken over; Snakemake makes the rest.
     """
-    workflow = copy_project(tmp_path_factory.mktemp("finished"))
-    if (PROJECT / "results/report/index.html").exists():
-        # Presets write below results/ too, into folders of their names.
-        others = [path.stem for path in (PROJECT / "presets").glob("*.yaml")]
-        ignore = shutil.ignore_patterns(*others)
-        shutil.copytree(PROJECT / "results", workflow.folder / "results", symlinks=True, ignore=ignore)
-        shutil.copytree(PROJECT / ".snakemake/metadata", workflow.folder / ".snakemake/metadata")
-    done = workflow.snakemake("--cores", "all")
-    assert "Done. The report is results/report/index.html" in done.stdout
-    return workflow
 
+    def make(folder: Path) -> None:
+        workflow = copy_project(folder)
+        if (PROJECT / "results/report/index.html").exists():
+            # Presets write below results/ too, into folders of their names.
+            others = [path.stem for path in (PROJECT / "presets").glob("*.yaml")]
+            ignore = shutil.ignore_patterns(*others)
+            shutil.copytree(PROJECT / "results", workflow.folder / "results", symlinks=True, ignore=ignore)
+            shutil.copytree(PROJECT / ".snakemake/metadata", workflow.folder / ".snakemake/metadata")
+        done = workflow.snakemake("--cores", "all")
+        assert "Done. The report is results/report/index.html" in done.stdout
 
-@pytest.fixture(scope="session")
-def small(tmp_path_factory) -> Workflow:
-    """A copy in which the small workflow has been run to its end. Not to be changed."""
-    workflow = cut_small(copy_project(tmp_path_factory.mktemp("small")))
-    workflow.environment = SECRETS
-    workflow.snakemake("--cores", "all", *OVERLAY)
-    return workflow
+    return Workflow(made_once(tmp_path_factory, "finished", make))
 
 
 @pytest.fixture

@@ -47,6 +47,8 @@ def test_a_model_that_is_its_parent_bit_for_bit_is_no_test(small, tmp_path):
     config = yaml.safe_load(workflow.read("small.yaml"))
     still = {"method": "ppo", "parent": "base", "reward": "bleu", "prompts": 32, "learning_rate": 1.0e-300}
     config["models"]["ppo_still"] = still
+    (grid,) = (grid for grid in config["evaluate"]["scores"] if grid["suites"] == ["toy_grammar"])
+    grid["models"].append("ppo_still")
     workflow.write("small.yaml", yaml.safe_dump(config))
     workflow.snakemake("--cores", "1", *OVERLAY, "--", "results/report/comparisons.csv")
     table = pd.read_csv(workflow.folder / "results/report/comparisons.csv").set_index("run")

@@ -11,6 +11,7 @@ from pathlib import Path
 from babylogue.suites import registry
 from babylogue.transcripts.toy.corpora import write_toy_transcripts
 from babylogue.transcripts.toy.settings import ToySettings
+from support.dry_run import dry_run
 
 PROJECT = Path(__file__).parents[2]
 
@@ -35,23 +36,29 @@ class Workflow:
 
     def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run snakemake in the copy; stdout and stderr together in `.stdout`."""
-        process = self.start(*arguments)
-        stdout, _ = process.communicate()
-        assert not check or process.returncode == 0, stdout[-6000:]
-        return subprocess.CompletedProcess(process.args, process.returncode, stdout)
+        if "--dry-run" in arguments:
+            done = dry_run(arguments, self.folder, self._environment())
+        else:
+            process = self.start(*arguments)
+            stdout, _ = process.communicate()
+            done = subprocess.CompletedProcess(process.args, process.returncode, stdout)
+        assert not check or done.returncode == 0, done.stdout[-6000:]
+        return done
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start snakemake in the copy, stderr into stdout."""
-        environment = os.environ | {"PYTHONPATH": str(self.folder / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"}
-        environment |= self.environment
         return subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
-            env=environment,
+            env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def _environment(self) -> dict[str, str]:
+        own = {"PYTHONPATH": str(self.folder / "scripts")}
+        return os.environ | own | self.environment
 
     def planned(self, *arguments: str) -> dict[str, list[str]]:
         """What a dry run would do: rule -> first outputs of its jobs."""

@@ -1,4 +1,4 @@
-"""The default configuration cut small: every stage of it in about a minute, and no download."""
+"""The default configuration cut small: every stage and method of it, and no download."""
 
 import re
 from io import BytesIO
@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-
-from support.tiny_teacher import save_tiny_teacher
 
 SMALL = {
     "transcripts": {"toy": {"words": 24_000, "children": 16, "transcripts_per_child": 2}},
@@ -22,13 +20,16 @@ SMALL = {
     "tuning": {"rollout_share": 0.2},
     "pairs": {
         "natural": {"max_pairs": 400},
+        "syntax": {"kind": "syntax", "base": "natural"},
+        "mixed": {"shares": {"natural": 0.4, "synthetic": 0.3, "syntax": 0.3}},
         "dialogue_words": {"max_pairs": 200},
         "dialogue_tokens": {"max_pairs": 200},
     },
     "models": {
+        "grpo": {"method": "grpo", "parent": "base", "reward": "bleu"},
+        "rloo": {"method": "rloo", "parent": "base", "reward": "bleu"},
         "base_sentences": None,
         "dpo_synthetic": None,
-        "dpo_mixed": None,
         "ppo_semsim": None,
         "ppo_llm_score": None,
         "ppo_confidence": None,
@@ -41,10 +42,13 @@ SMALL = {
     },
     "dpo": {"epochs": 1, "evaluations": 3},
     "ppo": {"prompts": 96, "evaluate_every": 2},
+    "grpo": {"replies": 64, "batch_size": 32, "minibatch_size": 16, "max_new_tokens": 6, "evaluate_every": 1},
+    "rloo": {"replies": 64, "batch_size": 32, "minibatch_size": 16, "max_new_tokens": 6, "evaluate_every": 1},
     "suites": {"lexical_decision": {"pairs": 60}},
     "evaluate": {
         "scores": [
-            {"checkpoints": ["kept"], "suites": ["dialogue_words", "toy_grammar"]},
+            {"checkpoints": ["kept"], "suites": ["dialogue_words"]},
+            {"checkpoints": ["kept"], "suites": ["toy_grammar"], "models": ["base", "dpo_natural", "ppo_bleu"]},
             {"checkpoints": ["kept"], "suites": ["lexical_decision"], "models": ["base"]},
             {"checkpoints": ["chck_10K"], "suites": ["dialogue_words"]},
         ]
@@ -58,6 +62,8 @@ TIMED = ("tokens_per_s", "share_of_peak", "seconds")  # columns of a log, by the
 
 def cut_small(workflow):
     """Lay `small.yaml` and the teacher that it names beside the files of a Workflow; -> the workflow."""
+    from support.tiny_teacher import save_tiny_teacher  # here, since torch takes seconds, in every test run
+
     workflow.write("small.yaml", yaml.safe_dump(SMALL, sort_keys=False))
     save_tiny_teacher(workflow.folder / "tiny_teacher")
     return workflow

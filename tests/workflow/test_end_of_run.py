@@ -11,6 +11,9 @@ from babylogue.report.tables import MISSING_COLUMNS, SOURCE_COLUMNS, missing_tab
 from support.project import Workflow, copy_of
 from support.small_workflow import OVERLAY
 
+MODELS = ("base", "dpo_natural", "dpo_mixed", "ppo_bleu", "grpo", "rloo")
+PAIRS = ("natural", "synthetic", "syntax", "mixed", "dialogue_words")
+
 
 def test_every_table_is_parquet_too_with_the_same_values(small):
     report = small.folder / "results/report"
@@ -30,7 +33,10 @@ def test_the_table_of_models_says_what_each_is_judged_by(small):
     assert table.to_numpy().tolist() == [
         ["base", "pretrain", "", "", "final"],
         ["dpo_natural", "dpo", "base", "final", "best"],
+        ["dpo_mixed", "dpo", "base", "final", "best"],
         ["ppo_bleu", "ppo", "base", "final", "best"],
+        ["grpo", "grpo", "base", "final", "best"],
+        ["rloo", "rloo", "base", "final", "best"],
     ]
 
 
@@ -54,7 +60,7 @@ def test_the_end_of_a_run_says_what_was_made_and_where_to_look(small, tmp_path):
     assert "Done." not in quiet and "Made:" not in quiet
     told = workflow.snakemake("--cores", "1", *OVERLAY, "--", page).stdout
     assert "Done. The report is results/report/index.html, its table results/report/scores.csv." in told
-    assert "Made: 3 models with 1 seed, 8 scores on 3 suites" in told
+    assert "Made: 6 models with 1 seed, 11 scores on 3 suites" in told
     assert "Left out:" not in told
     assert "`babylogue chat dpo_natural`, to talk to a model" in told
 
@@ -86,7 +92,7 @@ def test_what_was_left_out_is_told_with_the_reason(small, tmp_path):
     runs = read_table(results / "report/rewarded_runs.csv").assign(stopped="KL above 25", final_step=17)
     runs.to_csv(results / "report/rewarded_runs.csv", index=False)
     told = ending(results, ["base", "ppo_bleu"], [0, 1], talk_to="base").splitlines()
-    assert told[1].startswith("Made: 2 models with 2 seeds, 8 scores on 3 suites")
+    assert told[1].startswith("Made: 2 models with 2 seeds, 11 scores on 3 suites")
     assert told[2:6] == [
         "Left out: blimp, comps: no folder has it.",
         "Left out: ewok: HF_TOKEN: not set.",
@@ -120,8 +126,8 @@ def test_snakemakes_report_has_the_main_results_with_captions_and_needs_no_netwo
         "Report": {"results/report/index.html"},
         "Figures": {f"results/report/figures/{path.name}" for path in figures},
         "Tables": tables,
-        "Pair cards": {f"results/pairs/{name}.card.json" for name in ("natural", "dialogue_words")},
-        "Model cards": {f"results/models/{run}/seed0/README.md" for run in ("base", "dpo_natural", "ppo_bleu")},
+        "Pair cards": {f"results/pairs/{name}.card.json" for name in PAIRS},
+        "Model cards": {f"results/models/{run}/seed0/README.md" for run in MODELS},
     }
     results = assigned(page, "results")
     assert all(len(result["caption"]) > 60 for result in results.values())

@@ -1,10 +1,9 @@
 """What every kind of change reruns, on a finished small run: exactly that, and nothing else.
 
-A case names the rules that a change meets; what rests on them follows from FEEDS. Dry runs, two at a time.
+A case names the rules that a change meets; what rests on them follows from FEEDS.
 """
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -15,29 +14,39 @@ from babylogue.transcripts.toy.settings import ToySettings
 from support.project import PROJECT, copy_of, copy_project
 from support.small_workflow import OVERLAY
 
+# Rules that tune a model on a reward of its own replies.
+ON_REWARDS = ("ppo_ppo_bleu", "grpo_grpo", "rloo_rloo")
 # Rule -> the rules that read what it makes, in the small configuration.
 FEEDS = {
     "toy_transcripts": {"utterances"},
     "utterances": {"split", "triplets", "corpus_statistics"},
     "split": {"triplets", "natural_pairs", "rollout_prompts", "pair_card"},
     "triplets": {
-        "corpus_statistics", "natural_pairs", "pair_card", "ppo_ppo_bleu", "reply_prompts", "rollout_prompts",
-        "suite", "tokenizer", "tokens",
+        "corpus_statistics", "natural_pairs", "pair_card", "reply_prompts", "rollout_prompts", "suite",
+        "syntax_pairs", "tokenizer", "tokens", *ON_REWARDS,
     },
     "corpus_statistics": {"model_card", "report"},
     "tokenizer": {"tokens", "pretrain_base", "pair_card"},
     "tokens": {"pretrain_base"},
     "published": {"replies"},
-    "rollout_prompts": {"replies", "ppo_ppo_bleu"},
-    "replies": {"ppo_ppo_bleu"},
-    "natural_pairs": {"pair_card", "dpo_dpo_natural", "ppo_ppo_bleu", "suite", "baselines"},
+    "rollout_prompts": {"replies", *ON_REWARDS},  # the replies to them, not those in pairs
+    "replies": {"synthetic_pairs", *ON_REWARDS},
+    "natural_pairs": {
+        "replies", "synthetic_pairs", "mixed_pairs", "pair_card", "dpo_dpo_natural", *ON_REWARDS,
+        "suite", "baselines",
+    },
+    "synthetic_pairs": {"mixed_pairs", "pair_card"},
+    "syntax_pairs": {"mixed_pairs", "pair_card"},
+    "mixed_pairs": {"dpo_dpo_mixed", "pair_card"},
     "pair_card": {"pair_cards"},
     "pair_cards": {"report", "table_parquet"},
     "pretrain_base": {
-        "dpo_dpo_natural", "ppo_ppo_bleu", "score", "reply_samples", "trajectories", "model_card", "report",
+        "dpo_dpo_natural", "dpo_dpo_mixed", *ON_REWARDS, "score", "reply_samples", "trajectories", "model_card",
+        "report",
     },
     "dpo_dpo_natural": {"score", "reply_samples", "model_card", "report"},
-    "ppo_ppo_bleu": {"score", "reply_samples", "rewarded_runs", "model_card", "report"},
+    "dpo_dpo_mixed": {"score", "reply_samples", "model_card", "report"},
+    **{rule: {"score", "reply_samples", "rewarded_runs", "model_card", "report"} for rule in ON_REWARDS},
     "reply_prompts": {"reply_samples", "replies_table"},
     "reply_samples": {"replies_table"},
     "replies_table": {"report", "table_parquet"},
@@ -54,11 +63,15 @@ FEEDS = {
     "table_parquet": set(),
     "report": {"table_parquet"},
 }  # fmt: skip
-NATURAL_TUNE = {  # of a pair set of the tune part, which no suite has
-    "natural_pairs", "pair_card", "pair_cards", "dpo_dpo_natural", "ppo_ppo_bleu", "reply_samples",
-    "replies_table", "rewarded_runs", "baselines", "score", "model_card", "comparisons", "items", "scores_table",
+TRAINED = {  # of a change in how a model is trained
+    "score", "reply_samples", "replies_table", "model_card", "comparisons", "items", "scores_table",
     "trajectories", "report", "table_parquet",
 }  # fmt: skip
+ROLLOUTS = {"replies", *ON_REWARDS, "rewarded_runs"} | TRAINED
+TEACHERS_PAIRS = {
+    "replies", "synthetic_pairs", "mixed_pairs", "pair_card", "pair_cards", "dpo_dpo_mixed",
+} | TRAINED  # fmt: skip
+NATURAL_TUNE = {"natural_pairs", "dpo_dpo_natural", "baselines"} | TEACHERS_PAIRS | ROLLOUTS  # which no suite has
 NATURAL_TEST = {  # of a pair set of the test part, which is a suite
     "natural_pairs", "pair_card", "pair_cards", "suite", "baselines", "score", "model_card", "comparisons",
     "items", "scores_table", "trajectories", "report", "table_parquet",
@@ -133,7 +146,9 @@ BASE_SCORES = {
     "score", "model_card", "comparisons", "items", "scores_table", "trajectories", "report", "table_parquet",
 }  # fmt: skip
 # Items are those of the first seed.
-EVERY_SEED = {"pretrain_base", "dpo_dpo_natural", "ppo_ppo_bleu", "rewarded_runs"} | BASE_SCORES - {"items"}
+EVERY_SEED = {"pretrain_base", "dpo_dpo_natural", "dpo_dpo_mixed", *ON_REWARDS, "rewarded_runs"} | BASE_SCORES - {
+    "items"
+}
 # What changes -> the change, and the rules that rerun.
 CASES = {
     # the configuration, each section of it
@@ -148,14 +163,14 @@ CASES = {
         setting(False, "published", "tiny", "fit_to_judge"),
         {"report", "table_parquet"},
     ),
-    "teacher.rollouts": (setting(0.9, "teacher", "rollouts", "temperature"), rests_on("replies")),
-    "teacher.rollouts.prompts": (setting(25, "teacher", "rollouts", "prompts"), rests_on("rollout_prompts")),
-    "teacher.pairs, which nothing asks for": (setting(0.9, "teacher", "pairs", "temperature"), set()),
+    "teacher.rollouts": (setting(0.9, "teacher", "rollouts", "temperature"), ROLLOUTS),
+    "teacher.rollouts.prompts": (setting(25, "teacher", "rollouts", "prompts"), {"rollout_prompts"} | ROLLOUTS),
+    "teacher.pairs": (setting(0.9, "teacher", "pairs", "temperature"), TEACHERS_PAIRS),
     "teacher.judging, which no reward here asks for": (setting(7, "teacher", "judging", "batch_size"), set()),
     "pairs, of the tune part": (setting(1, "pairs", "natural", "seed"), NATURAL_TUNE),
     "tuning, the division of the tune part": (
         setting(0.3, "tuning", "rollout_share"),
-        NATURAL_TUNE | {"rollout_prompts", "replies"},
+        NATURAL_TUNE | {"rollout_prompts", "syntax_pairs"},
     ),
     "pairs, a natural set that nothing uses": (
         setting({"kind": "natural", "match": "tokens", "max_pairs": 100}, "pairs", "unused"),
@@ -167,10 +182,10 @@ CASES = {
     ),
     "pairs, of the test part": (setting(1, "pairs", "dialogue_words", "seed"), NATURAL_TEST),
     "pretrain": (setting(1e-3, "pretrain", "learning_rate"), rests_on("pretrain_base")),
-    "dpo": (setting(0.2, "dpo", "beta"), rests_on("dpo_dpo_natural")),
+    "dpo": (setting(0.2, "dpo", "beta"), rests_on("dpo_dpo_natural", "dpo_dpo_mixed")),
     "ppo": (setting(0.3, "ppo", "clip_range"), rests_on("ppo_ppo_bleu")),
-    "grpo, of which there is no row": (setting(0.3, "grpo", "clip_range"), set()),
-    "rloo, of which there is no row": (setting(0.3, "rloo", "clip_range"), set()),
+    "grpo": (setting(0.3, "grpo", "clip_range"), rests_on("grpo_grpo")),
+    "rloo": (setting(0.3, "rloo", "clip_range"), rests_on("rloo_rloo")),
     "models, a setting of a row": (
         setting({"method": "dpo", "parent": "base", "pairs": "natural", "beta": 0.3}, "models", "dpo_natural"),
         rests_on("dpo_dpo_natural"),
@@ -184,7 +199,7 @@ CASES = {
         {"dpo_dpo_more", "reply_samples", "replies_table"} | BASE_SCORES,
     ),
     "models, a row less": (
-        setting(None, "models", "ppo_bleu"),
+        setting(None, "models", "rloo"),
         {
             "comparisons",
             "items",
@@ -232,31 +247,28 @@ CASES = {
     "a comment in the library": (remark("babylogue/dialogue.py"), set()),
     "what is said, and is in no result": (behaviour("babylogue/logs.py"), set()),
 }
-RULES = {"pretrain": "pretrain_base", "dpo": "dpo_dpo_natural", "ppo": "ppo_ppo_bleu"}
-CASES |= {
-    f"scripts/{script.name}": (behaviour(script.name), rests_on(rule) if rule in FEEDS else set())
-    for script in sorted((PROJECT / "scripts").glob("*.py"))
-    for rule in [RULES.get(script.stem, script.stem)]
+RULES = {  # script -> its rules, where they are not one of its name
+    "pretrain": ["pretrain_base"],
+    "dpo": ["dpo_dpo_natural", "dpo_dpo_mixed"],
+    "ppo": ["ppo_ppo_bleu"],
+    "group_policy": ["grpo_grpo", "rloo_rloo"],
 }
-
-
-@pytest.fixture(scope="module")
-def plans(small, tmp_path_factory):
-    """Case -> the rules that a dry run after the change would run."""
-    folder = tmp_path_factory.mktemp("reruns")
-
-    def plan(case):
-        workflow = copy_of(small, folder / str(list(CASES).index(case)))
-        CASES[case][0](workflow)
-        return set(workflow.planned(*OVERLAY))
-
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(CASES, pool.map(plan, CASES), strict=True))
+CASES |= {
+    f"scripts/{script.name}": (
+        behaviour(script.name),
+        rests_on(*(rule for rule in RULES.get(script.stem, [script.stem]) if rule in FEEDS)),
+    )
+    for script in sorted((PROJECT / "scripts").glob("*.py"))
+}
+CASES["scripts/rollout_prompts.py"] = (behaviour("rollout_prompts.py"), {"rollout_prompts"} | ROLLOUTS)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_change_reruns_what_rests_on_it(case, plans):
-    assert plans[case] == CASES[case][1]
+def test_a_change_reruns_what_rests_on_it(case, small, tmp_path):
+    workflow = copy_of(small, tmp_path)
+    change, rules = CASES[case]
+    change(workflow)
+    assert set(workflow.planned(*OVERLAY)) == rules
 
 
 def test_no_change_reruns_nothing(small):
