@@ -52,6 +52,7 @@ CLUSTER = "it wants a cluster"
 DRY_RUNS = Elsewhere(
     "tests/workflow/test_presets.py", '@pytest.mark.parametrize("preset", sorted('
 )  # of every preset
+ALL_TESTS = Elsewhere(".ci/run", '.venv/bin/pytest -m ""')
 NEAREST = {
     # command -> what is run in its place, in the copy of the small workflow, and why
     f"python3 -m venv .venv && .venv/bin/{INSTALL} . && .venv/bin/snakemake --cores all": (
@@ -62,6 +63,9 @@ NEAREST = {
         Elsewhere(".ci/run", ".venv/bin/pip install --quiet -c envs/constraints.txt -e '.[test]'"),
         INSTALLATION,
     ),
+    ".venv/bin/pytest tests/preferences/test_dpo.py": (ALL_TESTS, "it is a part of the tests"),
+    ".venv/bin/pytest": (ALL_TESTS, "it is a part of the tests"),
+    ".venv/bin/pytest -m slow": (ALL_TESTS, "it is a part of the tests"),
     "pip install -e .": (Elsewhere(".ci/versions", '"$bin/pip" install --quiet -e'), INSTALLATION),
     ".ci/versions lowest": (Elsewhere(".github/workflows/test.yml", "lowest"), INSTALLATION),
     ".ci/versions newest": (Elsewhere(".github/workflows/test.yml", "newest"), INSTALLATION),
@@ -116,15 +120,27 @@ NEAREST = {
 SHOWN = [(page.name, command) for page in PAGES for command in commands(page)]
 
 
+def nearest(command: str) -> str | Elsewhere | Options:
+    """What is run in place of a command, the command itself where nothing else is named."""
+    stands_for, _ = NEAREST.get(command, (command, None))
+    return stands_for.replace(".venv/bin/", "") if isinstance(stands_for, str) else stands_for
+
+
+OF_README = {nearest(command) for page, command in SHOWN if page == "README.md"}
+NOT_RUN = [shown for shown in SHOWN if not isinstance(nearest(shown[1]), str)]
+IN_README = [shown for shown in SHOWN if shown not in NOT_RUN and nearest(shown[1]) in OF_README]
+IN_DOCS = [shown for shown in SHOWN if shown not in NOT_RUN and shown not in IN_README]
+
+
 def run(command: str, folder: Path) -> subprocess.CompletedProcess:
-    """Run a command as it stands, `.venv/bin` being where this interpreter is; stdout and stderr together."""
+    """Run a command, its programs those beside this interpreter; stdout and stderr together."""
     environment = os.environ | {
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "scripts"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command.replace(".venv/bin/", f"{BIN}/")],
+        ["bash", "-euo", "pipefail", "-c", command],
         cwd=folder,
         env=environment,
         input=TYPED,
@@ -135,25 +151,31 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.fixture(scope="module")
-def result(request):
-    """Runs a command of a page, once however often it is shown: where the default has been run or, what is shown
-    in docs/ alone or stands in NEAREST, in the documented workflow."""
+def runner(folder: Path):
+    """A function that runs a command of a page in the folder, once however often it is asked for."""
     done = {}
 
     def of(command: str) -> subprocess.CompletedProcess:
-        nearest, _ = NEAREST.get(command, (command, None))
-        if (key := nearest.replace(".venv/bin/", "")) not in done:
-            in_readme = any(key == shown.replace(".venv/bin/", "") for page, shown in SHOWN if page == "README.md")
-            name = "finished" if in_readme else "documented"
-            folder = request.getfixturevalue(name).folder
-            if not (folder / "docs").exists():
-                shutil.copytree(PROJECT / "docs", folder / "docs")
-            done[key] = run(nearest, folder)
+        key = nearest(command)
+        if key not in done:
+            done[key] = run(key, folder)
         assert done[key].returncode == 0, done[key].stdout[-3000:]
         return done[key]
 
     return of
+
+
+@pytest.fixture(scope="module")
+def readme_result(finished):
+    """Of a command of the README, where the default has been run."""
+    shutil.copytree(PROJECT / "docs", finished.folder / "docs", dirs_exist_ok=True)
+    return runner(finished.folder)
+
+
+@pytest.fixture(scope="module")
+def result(documented):
+    """Of a command that is shown in docs/ alone, in the documented workflow."""
+    return runner(documented.folder)
 
 
 @pytest.fixture(scope="module")
@@ -177,30 +199,45 @@ def documented(small, tmp_path_factory):
     return workflow
 
 
-@pytest.mark.parametrize(("page", "command"), SHOWN, ids=[f"{page}-{command}" for page, command in SHOWN])
-def test_command(page, command, result):
-    nearest, _ = NEAREST.get(command, (command, None))
-    if isinstance(nearest, Elsewhere):
-        assert nearest.text in (PROJECT / nearest.test).read_text()
-    elif isinstance(nearest, Options):
-        text = (PROJECT / nearest.script).read_text()
-        assert all(f'"{word}"' in text for word in shlex.split(command) if word.startswith("--"))
+def named(shown: list[tuple[str, str]]):
+    """The tests of commands, by page and command."""
+    return pytest.mark.parametrize(
+        ("page", "command"), shown, ids=[f"{page}-{command}" for page, command in shown]
+    )
+
+
+@named(NOT_RUN)
+def test_what_is_not_run_is_there(page, command):
+    stands_for = nearest(command)
+    if isinstance(stands_for, Elsewhere):
+        assert stands_for.text in (PROJECT / stands_for.test).read_text()
     else:
-        assert "Traceback" not in result(command).stdout
+        text = (PROJECT / stands_for.script).read_text()
+        assert all(f'"{word}"' in text for word in shlex.split(command) if word.startswith("--"))
+
+
+@named(IN_README)
+def test_a_command_of_the_readme(page, command, readme_result):
+    assert "Traceback" not in readme_result(command).stdout
+
+
+@named(IN_DOCS)
+def test_a_command_of_the_docs(page, command, result):
+    assert "Traceback" not in result(command).stdout
 
 
 def test_whatever_is_run_in_another_form_is_in_the_docs():
     assert not set(NEAREST) - {command for _, command in SHOWN}
 
 
-def test_the_first_hour(result):
+def test_the_first_hour(readme_result):
     """The README's third and fourth command show what it says that they do."""
     typed = [command for page, command in SHOWN if page == "README.md"]
     assert [command.split()[0] for command in typed[:2]] == ["python3", "python3"]
     chat, score = typed[2:4]
-    assert re.search(r"^\*CHI: \S", result(chat).stdout, re.M)
+    assert re.search(r"^\*CHI: \S", readme_result(chat).stdout, re.M)
     for group in ("agreement", "question", "answer"):
-        assert re.search(rf"^{group} +\d+\.\d .* 3$", result(score).stdout, re.M)
+        assert re.search(rf"^{group} +\d+\.\d .* 3$", readme_result(score).stdout, re.M)
 
 
 # --- examples -------------------------------------------------------------------------------------------------
