@@ -21,6 +21,7 @@ from support.project import PROJECT, Workflow, copy_of, copy_project
 from support.small_workflow import OVERLAY, cut_small, made_in
 from support.talkbank_server import EMAIL, PASSWORD, TalkBankServer, corpus, slow
 
+pytestmark = pytest.mark.slow
 RUN = ("--cores", "2", *OVERLAY)
 # Script of each stage that works for long on real data -> its benchmark in a run.
 STAGES = {

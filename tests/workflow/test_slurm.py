@@ -16,11 +16,14 @@ from support.project import copy_project
 from support.slurm_cluster import SlurmCluster, missing_programs
 from support.small_workflow import OVERLAY, cut_small
 
-pytestmark = pytest.mark.skipif(
-    bool(missing_programs()),
-    reason=f"SLURM is not installed here ({', '.join(missing_programs())}): apt-get install slurmctld slurmd "
-    "slurm-client munge",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        bool(missing_programs()),
+        reason=f"SLURM is not installed here ({', '.join(missing_programs())}): apt-get install slurmctld slurmd "
+        "slurm-client munge",
+    ),
+]
 
 # The cluster of the tests keeps no accounts, answers at once and has its files on one disk.
 HASTE = (
