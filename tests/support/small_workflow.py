@@ -60,11 +60,15 @@ OVERLAY = ("--configfile", "small.yaml")
 TIMED = ("tokens_per_s", "share_of_peak", "seconds")  # columns of a log, by the beginnings of their names
 
 
-def cut_small(workflow):
-    """Lay `small.yaml` and the teacher that it names beside the files of a Workflow; -> the workflow."""
+def cut_small(workflow, without=()):
+    """Lay `small.yaml`, but for some models, and the teacher that it names beside the files of a Workflow.
+
+    -> the workflow.
+    """
     from support.tiny_teacher import save_tiny_teacher  # here, since torch takes seconds, in every test run
 
-    workflow.write("small.yaml", yaml.safe_dump(SMALL, sort_keys=False))
+    settings = SMALL | {"models": SMALL["models"] | dict.fromkeys(without)}
+    workflow.write("small.yaml", yaml.safe_dump(settings, sort_keys=False))
     save_tiny_teacher(workflow.folder / "tiny_teacher")
     return workflow
 
