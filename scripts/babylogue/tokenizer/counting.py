@@ -1,15 +1,19 @@
 """How many subword tokens a text has."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
 
 
 def token_counter(folder: str) -> Callable[[Sequence[str]], list[int]]:
-    """A function from texts to the subword tokens of each, special ones apart, by the tokenizer in a folder."""
-    from .loading import load_tokenizer  # transformers is slow to load; most pair sets need none
+    """A function from texts to the subword tokens of each, special ones apart, by the tokenizer in a folder.
 
-    tokenizer = load_tokenizer(folder)
+    The file is read as it stands, without transformers, which takes seconds to load.
+    """
+    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
 
     def count(texts: Sequence[str]) -> list[int]:
-        return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+        return [len(text.ids) for text in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
     return count
