@@ -1,7 +1,5 @@
 """Packing, the loss on packed rows, the word budget, and that a seed decides everything."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +17,7 @@ from babylogue.model.settings import ArchitectureSettings, PretrainSettings, che
 from babylogue.model.state import TrainingState
 from babylogue.model.texts import training_texts
 from babylogue.model.tokens import read_tokens
+from support.project import PROJECT
 from support.tiny_texts import save_tiny_texts
 
 NOUNS = ["kitty", "dog", "spoon", "ball", "boat"]
@@ -216,7 +215,7 @@ def test_learning_rate_rises_and_falls():
     ],
 )
 def test_models_of_the_presets_have_their_parameters(preset, run, millions):
-    content = yaml.safe_load((Path(__file__).parents[1] / "presets" / preset).read_text())
+    content = yaml.safe_load((PROJECT / "presets" / preset).read_text())
     row = content["models"][run] if run else content["pretrain"]
 
     class Vocabulary:

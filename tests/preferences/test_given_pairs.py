@@ -207,7 +207,8 @@ def test_pairs_of_ones_own_are_a_suite_of_their_name(small, tmp_path):
     pd.DataFrame(PAIRS).to_csv(tmp_path / "mine.csv", index=False)
     config = yaml.safe_load(workflow.read("small.yaml"))
     config["pairs"]["mine"] = {"kind": "given", "path": "mine.csv", "part": "test"}
-    config["evaluate"]["scores"][0]["suites"].append("mine")
+    grid = {"checkpoints": ["kept"], "suites": ["mine"], "models": ["base", "dpo_natural", "ppo_bleu"]}
+    config["evaluate"]["scores"].append(grid)
     workflow.write("small.yaml", yaml.safe_dump(config))
     tables = [
         f"results/report/{name}" for name in ("scores.csv", "comparisons.csv", "baselines.csv", "index.html")

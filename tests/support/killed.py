@@ -13,7 +13,7 @@ from support.project import PROJECT
 
 def start(module: str, call: str, **options) -> subprocess.Popen:
     """A call with the names of a module such as `model.test_pretrain_faults`, in a process of its own."""
-    code = f"from {module} import *; {call}"
+    code = f"from pathlib import Path; from {module} import *; {call}"
     return subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT / "tests", text=True, **options)
 
 
