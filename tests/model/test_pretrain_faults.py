@@ -2,9 +2,7 @@
 
 import json
 import os
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +18,11 @@ from babylogue.model.pretrain import pretrain
 from babylogue.model.settings import ArchitectureSettings, PretrainSettings
 from babylogue.model.state import TrainingState
 from babylogue.model.tokens import read_tokens
-from support.killed import kill_at, kill_when, start, weights
+from support.killed import kill_at, kill_when, limit_files, start, weights
 from support.project import PROJECT
 from support.tiny_texts import exchanges, save_tiny_texts
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = PretrainSettings(
     architecture=ArchitectureSettings(hidden_size=32, intermediate_size=64, layers=2, heads=2, context_tokens=64),
@@ -130,12 +130,6 @@ def test_a_state_of_other_settings_is_refused_by_name(data, interrupted):
     assert "another pretrain.learning_rate, pretrain.row_tokens; delete the folder" in str(refused.value)
     assert str(interrupted) in str(refused.value)
     assert sorted(interrupted.rglob("*")) == before
-
-
-def limit_files(size: int) -> None:
-    """No file may be longer: writing then fails as on a full disk, for whoever runs the tests."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 @pytest.mark.parametrize(("every_s", "share"), [(0.0, 2.0), (1e9, 0.5)], ids=["state", "checkpoint"])

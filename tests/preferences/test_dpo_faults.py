@@ -1,10 +1,8 @@
 """DPO that is killed, runs out of disk or finds a torn state: no loss, no silence."""
 
 import os
-import resource
 import runpy
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,9 +15,12 @@ from babylogue.errors import UserError
 from babylogue.logs import logger
 from babylogue.preferences.dpo import dpo_from_files
 from babylogue.scoring.loading import load_model
-from support.killed import kill_at, start, weights
+from support.jobs import Named
+from support.killed import kill_at, limit_files, start, weights
 from support.project import PROJECT
 from support.tiny_pairs import SETTINGS, exchange_pairs, save_parent, tune
+
+pytestmark = pytest.mark.slow
 
 TOLD = SETTINGS.model_copy(update={"evaluations": 6, "checkpoints": [1, 4]})
 
@@ -135,12 +136,6 @@ def test_a_state_of_other_settings_pairs_or_parent_is_refused_by_name(parent, tm
             dpo_from_files(*arguments, seed=seed, state=state, code=code)
 
 
-def limit_files(size: int) -> None:
-    """No file may be longer: writing then fails as on a full disk, for whoever runs the tests."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
 @pytest.mark.parametrize(("every_s", "share"), [(0.0, 1.5), (1e9, 0.5)], ids=["state", "checkpoint"])
 def test_a_disk_that_fills_up_is_told_in_one_line(every_s, share, parent, interrupted, uninterrupted):
     """No file may have more than `share` of the weights' size: the optimiser's state has twice that."""
@@ -161,9 +156,6 @@ def test_a_disk_that_fills_up_is_told_in_one_line(every_s, share, parent, interr
 
 def test_the_rule_publishes_every_checkpoint_and_leaves_no_state(parent, tmp_path):
     """scripts/dpo.py as Snakemake runs it."""
-
-    class Named(dict):
-        __getattr__ = dict.__getitem__
 
     exchange_pairs().to_parquet(tmp_path / "pairs.parquet")
     settings = {**SETTINGS.model_dump(), "epochs": 2, "checkpoints": [1]}

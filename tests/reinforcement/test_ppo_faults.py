@@ -2,10 +2,8 @@
 
 import json
 import os
-import resource
 import runpy
 import shutil
-import signal
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +20,8 @@ from babylogue.reinforcement import ppo
 from babylogue.reinforcement.records import PPOResult
 from babylogue.reinforcement.rewards.registry import terms
 from babylogue.scoring.loading import load_model
-from support.killed import kill_at, newest_step, start
+from support.jobs import Named
+from support.killed import kill_at, limit_files, newest_step, start
 from support.project import PROJECT
 from support.tiny_pairs import ANSWERS, exchange_pairs, save_parent
 from support.tiny_ppo import PROMPTS, ball, quick, tiny_llama, tiny_tokenizer
@@ -135,12 +134,6 @@ def test_a_crash_forgets_neither_the_guards_windows_nor_its_verdict(uninterrupte
     assert_same(run(tmp_path / "crashed", 0.0, settings, pytest.fail), whole)
 
 
-def limit_files(size: int) -> None:
-    """No file may be longer: writing then fails as on a full disk, for whoever runs the tests."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
 def test_a_disk_that_fills_up_is_told_in_one_line(uninterrupted, tmp_path):
     with pytest.raises(Crash):
         run(tmp_path, report=crash_after(3))
@@ -157,10 +150,6 @@ def test_a_disk_that_fills_up_is_told_in_one_line(uninterrupted, tmp_path):
 
 
 # The rule
-
-
-class Named(dict):
-    __getattr__ = dict.__getitem__
 
 
 @pytest.fixture

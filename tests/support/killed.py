@@ -1,6 +1,7 @@
-"""Trainings in processes of their own, to be killed."""
+"""Trainings in processes of their own, to be killed or to run out of disk."""
 
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -35,6 +36,12 @@ def kill_at(step: int, process: subprocess.Popen, folder: Path) -> int:
 def newest_step(folder: Path) -> int:
     """The step of the newest state that was sealed, 0 where there is none."""
     return max((int(re.findall(r"\d+", file.stem)[-1]) for file in folder.glob("*.sha256")), default=0)
+
+
+def limit_files(size: int) -> None:
+    """No file may be longer: writing then fails as on a full disk, for whoever runs the tests."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def weights(folder: Path) -> dict[str, bytes]:
