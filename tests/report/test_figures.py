@@ -69,6 +69,7 @@ def test_data_are_tidy_and_whole(folder):
     assert set(rewards["model"]) == {"dpo_natural"} and set(rewards["seed"]) == {0} and len(rewards) == 8
 
 
+@pytest.mark.slow
 def test_names_from_files_harm_neither_files_nor_page(tmp_path):
     evil = '</script><!--<script>alert("1")</script>'
     scores = table(
@@ -200,6 +201,7 @@ def fill_of(locator) -> str:
     return locator.evaluate("element => getComputedStyle(element).stroke")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("viewport", [(1280, 900), (390, 800)], ids=["screen", "phone"])
 def test_a_figure_comes_alive_under_the_pointer(folder, viewport):
     size = dict(zip(("width", "height"), viewport, strict=True))
@@ -223,6 +225,7 @@ def test_a_figure_comes_alive_under_the_pointer(folder, viewport):
         assert not visit.complaints
 
 
+@pytest.mark.slow
 def test_a_figure_obeys_keyboard_and_legend(folder):
     with page_in_chromium(folder / "index.html") as visit:
         page, figure = visit.page, visit.page.locator("#dpo-parts-dpo_natural")
@@ -251,6 +254,7 @@ def test_a_figure_obeys_keyboard_and_legend(folder):
         assert not visit.complaints
 
 
+@pytest.mark.slow
 def test_a_live_figure_follows_the_scheme_and_leaves_paper_to_the_static_one(folder):
     with page_in_chromium(folder / "index.html", color_scheme="light") as visit:
         page = visit.page
@@ -267,6 +271,7 @@ def test_a_live_figure_follows_the_scheme_and_leaves_paper_to_the_static_one(fol
         assert not visit.complaints
 
 
+@pytest.mark.slow
 def test_without_javascript_every_figure_is_there_and_nothing_is_offered(folder):
     with page_in_chromium(folder / "index.html", java_script_enabled=False) as visit:
         plots = visit.page.locator("figure .plot > svg")
@@ -274,6 +279,7 @@ def test_without_javascript_every_figure_is_there_and_nothing_is_offered(folder)
         assert not any(button.is_visible() for button in visit.page.locator("figure button").all())
 
 
+@pytest.mark.slow
 def test_the_page_with_thirty_figures_is_soon_ready(tmp_path):
     models = [{"run": "base", "method": "pretrain", "checkpoint": "final", "text": "triplets"}]
     models += [

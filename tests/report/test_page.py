@@ -11,6 +11,8 @@ from babylogue.report.run_record import STAGE_COLUMNS
 from support.browser import page_in_chromium
 from support.invented_results import CORRELATIONS, REWARDED_RUNS, SCORES, page_of, row, table
 
+pytestmark = pytest.mark.slow
+
 MANY = pd.concat([SCORES, table(*(row("base", f"suite_{number}", 50.0 + number) for number in range(12)))])
 MINUS = "\N{MINUS SIGN}"
 RUNS = ["base", "dpo_natural", "ppo_bleu"]

@@ -307,6 +307,7 @@ def expected(table, suite, a, b):
     return own.assign(gap=hundredths.diff(axis=1).iloc[:, 1].abs())
 
 
+@pytest.mark.slow
 def test_disagreements_of_two_models_are_those_of_pandas(visit, table):
     page = visit.page
     choose(page, suite="entity_tracking", a="ppo_bleu", b="dpo_natural")
@@ -332,6 +333,7 @@ def test_disagreements_of_two_models_are_those_of_pandas(visit, table):
     assert [row[0] for row in shown(page)] == own.loc[own["a"] == own["b"], "item"].tolist()[:50]
 
 
+@pytest.mark.slow
 def test_items_are_filtered_by_group_and_by_text(visit, table):
     page = visit.page
     choose(page, suite="entity_tracking", show="all", order="suite", group="group_1")
@@ -347,6 +349,7 @@ def test_items_are_filtered_by_group_and_by_text(visit, table):
     assert shown(page) == [] and not page.get_by_role("button", name="Download as CSV").is_visible()
 
 
+@pytest.mark.slow
 def test_rows_come_by_fifties_and_as_csv(visit, table, tmp_path):
     page = visit.page
     choose(page, suite="dialogue_words", a="base", b="ppo_bleu", show="all", order="suite")
@@ -373,6 +376,7 @@ def test_rows_come_by_fifties_and_as_csv(visit, table, tmp_path):
     assert saved["margin_base"].to_numpy() == pytest.approx(own["margin_base"].to_numpy(), abs=0.006)
 
 
+@pytest.mark.slow
 def test_what_items_say_is_text_and_nothing_else(visit, made):
     page = visit.page
     text = (made / "page.html").read_text(encoding="utf-8")
@@ -385,6 +389,7 @@ def test_what_items_say_is_text_and_nothing_else(visit, made):
     assert said.count('</script><script>alert("1")</script><!-- & <b>') == 2
 
 
+@pytest.mark.slow
 def test_a_suite_that_may_not_be_copied_has_counts_alone(visit):
     page = visit.page
     choose(page, suite="ewok_fast")
@@ -396,6 +401,7 @@ def test_a_suite_that_may_not_be_copied_has_counts_alone(visit):
     assert "A and B are the same model." in page.get_by_role("status").inner_text()
 
 
+@pytest.mark.slow
 def test_page_says_how_many_of_how_many_it_has(made, tmp_path):
     data = json.loads((made / "items.json").read_text())
     data["suites"][0]["rows"] = data["suites"][0]["rows"][:70]
@@ -409,6 +415,7 @@ def test_page_says_how_many_of_how_many_it_has(made, tmp_path):
         assert visit.page.locator(".cells caption").inner_text() == "Decisions on all 130 items of dialogue_words"
 
 
+@pytest.mark.slow
 def test_section_without_javascript_has_the_counts(made):
     with page_in_chromium(made / "page.html", java_script_enabled=False) as visit:
         page = visit.page
@@ -429,6 +436,7 @@ def test_section_without_javascript_has_the_counts(made):
         assert items == both + alone + parent + neither == data[suite]["items"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_section_fits_a_phone_and_prints_what_is_filtered(made, scheme):
     phone = {"viewport": {"width": 390, "height": 800}, "color_scheme": scheme}
@@ -443,6 +451,7 @@ def test_section_fits_a_phone_and_prints_what_is_filtered(made, scheme):
         assert visit.complaints == []
 
 
+@pytest.mark.slow
 def test_small_run_counts_what_its_scores_say(small):
     items = pd.read_parquet(small.folder / "results/report/items.parquet")
     scores = pd.read_csv(small.folder / "results/report/scores.csv")
