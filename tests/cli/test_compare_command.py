@@ -41,6 +41,7 @@ def test_differences_are_those_of_the_report(small):
     assert table.loc[~headline, "p_holm"].isna().all() and (~headline).any()
 
 
+@pytest.mark.slow
 def test_a_model_that_is_its_parent_bit_for_bit_is_no_test(small, tmp_path):
     """Steps that change no weight: of the run nothing is left but its start."""
     workflow = copy_of(small, tmp_path)

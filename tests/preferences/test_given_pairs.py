@@ -202,6 +202,7 @@ def test_pairs_with_equal_replies_are_left_out_and_counted(part, tmp_path, caplo
     assert f"{path}: 1 pairs left out, whose replies are equal" in caplog.text
 
 
+@pytest.mark.slow
 def test_pairs_of_ones_own_are_a_suite_of_their_name(small, tmp_path):
     workflow = copy_of(small, tmp_path)
     pd.DataFrame(PAIRS).to_csv(tmp_path / "mine.csv", index=False)

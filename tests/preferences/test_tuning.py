@@ -15,7 +15,7 @@ from babylogue.preferences.settings import NaturalPairs
 from babylogue.preferences.tuning import reserved_for_rollouts, validation_families
 from babylogue.preferences.tuning_settings import TuningSettings
 from babylogue.reinforcement.prompts import rollout_prompts
-from support.project import PROJECT, copy_project
+from support.project import PROJECT
 
 CHILDREN = {"big": 50, "left": 12, "right": 12, "small": 6, "tiny": 20}
 NOUNS = ["ball", "dog", "cup", "cat", "shoe", "book", "hat"]
@@ -135,9 +135,8 @@ def test_sets_of_the_small_workflow_and_its_rollouts_are_apart(small):
     assert held_out and not prompts & set("*" + heard["speaker"] + ": " + heard["turn"])
 
 
-def test_the_default_has_pairs_and_prompts_enough(tmp_path):
-    workflow = copy_project(tmp_path)
-    workflow.snakemake("--cores", "2", "results/pairs/natural.parquet", "results/prompts/rollouts.parquet")
-    pairs = pd.read_parquet(tmp_path / "results/pairs/natural.parquet")
+def test_the_default_has_pairs_and_prompts_enough(finished):
+    results = finished.folder / "results"
+    pairs = pd.read_parquet(results / "pairs/natural.parquet")
     assert len(pairs) > 2900 and 0.1 < (pairs["part"] == "heldout").mean() < 0.25
-    assert len(pd.read_parquet(tmp_path / "results/prompts/rollouts.parquet")) == 32
+    assert len(pd.read_parquet(results / "prompts/rollouts.parquet")) == 32
