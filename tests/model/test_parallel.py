@@ -13,6 +13,8 @@ from babylogue.model.pretrain import pretrain_from_files
 from babylogue.model.settings import ArchitectureSettings, PretrainSettings
 from support.tiny_texts import exchanges, save_tiny_texts
 
+pytestmark = pytest.mark.slow
+
 # 5 rows a batch do not divide by 2, and the last batch of an epoch has fewer.
 SETTINGS = PretrainSettings(
     architecture=ArchitectureSettings(hidden_size=32, intermediate_size=64, layers=2, heads=2, context_tokens=64),

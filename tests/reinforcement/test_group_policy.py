@@ -180,6 +180,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_every_setting_changes_what_is_learned(method, parent, tmp_path):
     before = {"epochs_per_batch": 3}
@@ -237,6 +238,7 @@ def start_here(method, parent, folder):
     return start("reinforcement.test_group_policy", call)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_killed_at_any_moment_it_ends_as_it_would_have_ended(method, parent, tmp_path):
     whole = tune(method, parent, tmp_path / "whole", **LONG)

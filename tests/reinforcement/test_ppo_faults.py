@@ -26,6 +26,8 @@ from support.project import PROJECT
 from support.tiny_pairs import ANSWERS, exchange_pairs, save_parent
 from support.tiny_ppo import PROMPTS, ball, quick, tiny_llama, tiny_tokenizer
 
+pytestmark = pytest.mark.slow
+
 STEPS = 12
 # Whatever has a state has work: the coefficient adapts, corpus and nucleus are drawn from, `best` is chosen.
 TOLD = quick(

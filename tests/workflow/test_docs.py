@@ -222,6 +222,7 @@ def test_a_command_of_the_readme(page, command, readme_result):
     assert "Traceback" not in readme_result(command).stdout
 
 
+@pytest.mark.slow
 @named(IN_DOCS)
 def test_a_command_of_the_docs(page, command, result):
     assert "Traceback" not in result(command).stdout
@@ -254,6 +255,7 @@ def rules_run(done: subprocess.CompletedProcess) -> set[str]:
     return set(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.M))
 
 
+@pytest.mark.slow
 def test_a_corpus_of_ones_own(documented, result):
     result(shown_command("results/mine"))
     corpus = documented.folder / "results/mine/corpus"
@@ -262,6 +264,7 @@ def test_a_corpus_of_ones_own(documented, result):
     assert len(utterances[utterances["corpus"] == "Ours"]) == 4
 
 
+@pytest.mark.slow
 def test_what_is_added_reruns_nothing_else(documented, result):
     """Suite and reward have been added to their registries; the rest of the workflow does not care."""
     assert documented.planned() == {}
