@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from support.project import COPIED, PROJECT, SECRETS, Workflow, copy_project, write_placeholders
+from support.project import PROJECT, SECRETS, Workflow, copy_project, write_placeholders
 from support.small_workflow import OVERLAY, cut_small
 
 LEFT_OUT = pytest.StashKey[int]()
@@ -34,16 +34,10 @@ def pytest_xdist_auto_num_workers(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests of one file stay in one process and share what is made for the file.
-
-    So do those of the finished default, which some of them change for a while; they are slow.
-    """
+    """What rests on the whole default is slow."""
     for item in items:
         if "finished" in item.fixturenames:
             item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.xdist_group("finished"))
-        else:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)
@@ -151,7 +145,8 @@ def small(tmp_path_factory) -> Workflow:
 def finished(tmp_path_factory) -> Workflow:
     """A copy in which the default has been run to its end: the real thing, which takes minutes.
 
-    What an earlier run of the checkout has left in results/ is taken over; Snakemake makes the rest.
+    What an earlier run of the checkout has left in results/ is taken over; Snakemake makes the rest. Not to be
+    changed.
     """
 
     def make(folder: Path) -> None:
@@ -166,15 +161,3 @@ def finished(tmp_path_factory) -> Workflow:
         assert "Done. The report is results/report/index.html" in done.stdout
 
     return Workflow(made_once(tmp_path_factory, "finished", make))
-
-
-@pytest.fixture
-def edited(finished):
-    """`finished`, for tests that change its files: every file of the workflow is put back afterwards."""
-    files = [path for name in COPIED for path in sorted((finished.folder / name).rglob("*")) if path.is_file()]
-    files += [finished.folder / name for name in COPIED if (finished.folder / name).is_file()]
-    before = {path: path.read_bytes() for path in files}
-    yield finished
-    for path, content in before.items():
-        if path.read_bytes() != content:
-            path.write_bytes(content)

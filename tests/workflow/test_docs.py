@@ -167,10 +167,11 @@ def runner(folder: Path):
 
 
 @pytest.fixture(scope="module")
-def readme_result(finished):
+def readme_result(finished, tmp_path_factory):
     """Of a command of the README, where the default has been run."""
-    shutil.copytree(PROJECT / "docs", finished.folder / "docs", dirs_exist_ok=True)
-    return runner(finished.folder)
+    folder = copy_of(finished, tmp_path_factory.mktemp("readme")).folder
+    shutil.copytree(PROJECT / "docs", folder / "docs")
+    return runner(folder)
 
 
 @pytest.fixture(scope="module")

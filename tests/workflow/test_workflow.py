@@ -8,6 +8,8 @@ import psutil
 import pytest
 import yaml
 
+from support.project import COPIED, copy_of
+
 TABLE = {
     "scores_table", "comparisons", "items", "trajectories", "suite_sources", "report", "model_card",
     "table_parquet", "all",
@@ -160,6 +162,23 @@ def replace(workflow, file, old, new):
     text = workflow.read(file)
     assert old in text
     workflow.write(file, text.replace(old, new, 1))
+
+
+@pytest.fixture(scope="module")
+def own_copy(finished, tmp_path_factory):
+    return copy_of(finished, tmp_path_factory.mktemp("edited"))
+
+
+@pytest.fixture
+def edited(own_copy):
+    """A copy of `finished` whose files can be changed: those of the workflow are put back after each test."""
+    files = [path for name in COPIED for path in sorted((own_copy.folder / name).rglob("*")) if path.is_file()]
+    files += [own_copy.folder / name for name in COPIED if (own_copy.folder / name).is_file()]
+    before = {path: path.read_bytes() for path in files}
+    yield own_copy
+    for path, content in before.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)
 
 
 def test_ppo_learning_rate_reruns_ppo_alone(edited):
