@@ -280,6 +280,7 @@ def test_without_javascript_every_figure_is_there_and_nothing_is_offered(folder)
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_page_with_thirty_figures_is_soon_ready(tmp_path):
     models = [{"run": "base", "method": "pretrain", "checkpoint": "final", "text": "triplets"}]
     models += [

@@ -210,6 +210,7 @@ def test_names_that_are_not_there_are_found_before_the_download(refused, redivis
     assert len(redivis.asked("readSessions")) == 1
 
 
+@pytest.mark.alone
 def test_the_servers_wait_is_kept(get, redivis):
     redivis.fail("datasets", "status", 429, {"Retry-After": "0.5"})
     redivis.fail("queries", "status", 429, {"Retry-After": format_datetime(datetime.now(UTC), usegmt=True)})

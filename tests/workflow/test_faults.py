@@ -51,6 +51,7 @@ def jobs_of(snakemake: subprocess.Popen) -> dict[str, psutil.Process]:
     return found
 
 
+@pytest.mark.alone
 def test_every_stage_killed_twice(small, tmp_path):
     """By SIGKILL, then by SIGTERM, each at a moment of its own; the same command until nothing is left to do.
 
@@ -63,7 +64,7 @@ def test_every_stage_killed_twice(small, tmp_path):
     at = {script: seconds * moments.uniform(0.2, 0.5) for script, seconds in lasts.items()}
     workflow = cut_small(copy_project(tmp_path))
     for _ in range(2 * len(STAGES) + 1):
-        snakemake = workflow.start(*RUN)
+        snakemake = workflow.start(*RUN, "--keep-going")
         hit = set()  # once a run, or a job beside it would be taken for its second attempt
         while snakemake.poll() is None:
             for script, process in jobs_of(snakemake).items():
