@@ -55,6 +55,7 @@ def made(tmp_path_factory) -> Workflow:
     return workflow
 
 
+@pytest.mark.slow
 def test_files_that_are_older_than_those_that_they_replace_are_read_again(made, tmp_path):
     workflow = copy_of(made, tmp_path)
     assert workflow.planned(*COMMAND) == {}
@@ -70,6 +71,7 @@ def test_files_that_are_older_than_those_that_they_replace_are_read_again(made, 
     assert "files outside the results changed" in corpus["why"]
 
 
+@pytest.mark.slow
 def test_a_model_that_is_written_anew_in_place_leaves_what_was_fetched(made, tmp_path):
     workflow = copy_of(made, tmp_path)
     workflow.write("data/model/config.json", "[]")
@@ -79,6 +81,7 @@ def test_a_model_that_is_written_anew_in_place_leaves_what_was_fetched(made, tmp
     assert workflow.read("results/published/mine/config.json") == "[]"
 
 
+@pytest.mark.slow
 def test_a_moved_project_and_another_order_of_shares_rerun_nothing(made, tmp_path):
     workflow = copy_of(made, tmp_path / "before")
     shares = dict(reversed(OVERLAY["split"]["shares"].items()))
@@ -87,6 +90,7 @@ def test_a_moved_project_and_another_order_of_shares_rerun_nothing(made, tmp_pat
     assert Workflow(tmp_path / "after").planned(*COMMAND) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "key"),
     [

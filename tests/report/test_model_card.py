@@ -139,6 +139,7 @@ def test_a_run_without_scores_has_a_card():
     assert "None: no suite was asked for of this run." in read.text
 
 
+@pytest.mark.slow
 def test_every_branch_has_the_card_with_the_licence(small, tmp_path):
     workflow = copy_of(small, tmp_path / "workflow")
     with Hub() as hub:

@@ -274,6 +274,7 @@ def workflow(tmp_path, server, hub, monkeypatch):
     return workflow
 
 
+@pytest.mark.slow
 def test_what_no_suite_needs_is_not_fetched_and_what_cannot_be_had_is_named(workflow, server):
     done = workflow.snakemake("--cores", "1", "--configfile", "own.yaml", "--", "results/report/missing.csv")
     assert server.asked == ["/zorro.zip"]
@@ -303,6 +304,7 @@ def test_a_missing_suite_by_file_name_is_one_line(workflow):
     assert "HF_TOKEN is not set; get it from https://huggingface.co" in last
 
 
+@pytest.mark.slow
 def test_a_failed_download_is_named_and_can_be_left_out(workflow, server):
     del server.files["/zorro.zip"]
     items = "results/suites/zorro_fast.parquet"

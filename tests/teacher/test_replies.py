@@ -401,6 +401,7 @@ def test_an_address_is_checked(url):
         RemoteModel(url=url, model="m")
 
 
+@pytest.mark.slow
 def test_a_server_writes_in_the_workflow(server, project, monkeypatch):
     server.key = KEY
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

@@ -16,6 +16,8 @@ from babylogue.dialogue import count_words, read_turns, terminator, write_turn
 from babylogue.transcripts import tiers
 from babylogue.transcripts.chat import Transcript, Unreadable, read_chat
 
+pytestmark = pytest.mark.slow
+
 FIXTURES = Path(os.environ.get("BABYLOGUE_MIRROR", "data")) / "chat"
 
 HEADERS = """@UTF8

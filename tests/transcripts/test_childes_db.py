@@ -472,6 +472,7 @@ def test_names_are_those_of_chat_files(filename, name):
     assert transcript_name("Pond", 12, filename) == name
 
 
+@pytest.mark.slow
 def test_the_workflow_fetches_and_reads(redivis, tmp_path):
     workflow = copy_project(tmp_path / "project")
     with serving(redivis) as url:

@@ -617,6 +617,7 @@ def test_rule_writes_a_manifest(server, folder, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_the_workflow_downloads_and_reads(server, tmp_path):
     workflow = copy_project(tmp_path / "project")
     own = settings(server, BROWN, "Eng-NA/Clark").model_dump()

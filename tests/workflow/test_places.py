@@ -61,6 +61,7 @@ def test_settings_are_written_in_utf_8_whatever_the_locale(tmp_path):
     assert yaml.safe_load((tmp_path / "settings.yaml").read_bytes())["run"] == "bébé"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [NOT_UTF8, {"HOME": "/dev/null/none"}],

@@ -34,6 +34,7 @@ def test_alternatives_to_ppo_are_rewarded_alike(with_data):
     assert ppo == grpo == rloo
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", sorted(path.name for path in (PROJECT / "presets").glob("*.yaml")))
 def test_dry_run(with_data, preset):
     below, added = OVERLAYS.get(preset, (None, set()))

@@ -253,22 +253,30 @@ RULES = {  # script -> its rules, where they are not one of its name
     "ppo": ["ppo_ppo_bleu"],
     "group_policy": ["grpo_grpo", "rloo_rloo"],
 }
-CASES |= {
+SCRIPTS = {
     f"scripts/{script.name}": (
         behaviour(script.name),
         rests_on(*(rule for rule in RULES.get(script.stem, [script.stem]) if rule in FEEDS)),
     )
     for script in sorted((PROJECT / "scripts").glob("*.py"))
 }
-CASES["scripts/rollout_prompts.py"] = (behaviour("rollout_prompts.py"), {"rollout_prompts"} | ROLLOUTS)
+SCRIPTS["scripts/rollout_prompts.py"] = (behaviour("rollout_prompts.py"), {"rollout_prompts"} | ROLLOUTS)
+
+
+def assert_reruns(workflow, change, rules):
+    change(workflow)
+    assert set(workflow.planned(*OVERLAY)) == rules
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_change_reruns_what_rests_on_it(case, small, tmp_path):
-    workflow = copy_of(small, tmp_path)
-    change, rules = CASES[case]
-    change(workflow)
-    assert set(workflow.planned(*OVERLAY)) == rules
+    assert_reruns(copy_of(small, tmp_path), *CASES[case])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_a_script_that_behaves_otherwise_reruns_its_rules(case, small, tmp_path):
+    assert_reruns(copy_of(small, tmp_path), *SCRIPTS[case])
 
 
 def test_no_change_reruns_nothing(small):
