@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pandas as pd
+import pytest
 
 from babylogue.report.ending import ending
 from babylogue.report.tables import MISSING_COLUMNS, SOURCE_COLUMNS, missing_table, read_table
@@ -51,6 +52,7 @@ def test_names_are_texts_whatever_they_look_like(tmp_path):
 # --- the last lines -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_end_of_a_run_says_what_was_made_and_where_to_look(small, tmp_path):
     workflow = copy_of(small, tmp_path)
     page = "results/report/index.html"
