@@ -57,7 +57,8 @@ class Workflow:
         )
 
     def _environment(self) -> dict[str, str]:
-        own = {"PYTHONPATH": str(self.folder / "scripts")}
+        # Compiled once for all jobs, whatever the tests themselves were started with.
+        own = {"PYTHONPATH": str(self.folder / "scripts"), "PYTHONDONTWRITEBYTECODE": ""}
         return os.environ | own | self.environment
 
     def planned(self, *arguments: str) -> dict[str, list[str]]:
