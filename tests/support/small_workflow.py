@@ -48,7 +48,7 @@ SMALL = {
     "evaluate": {
         "scores": [
             {"checkpoints": ["kept"], "suites": ["dialogue_words"]},
-            {"checkpoints": ["kept"], "suites": ["toy_grammar"], "models": ["base", "dpo_natural", "grpo"]},
+            {"checkpoints": ["kept"], "suites": ["toy_grammar"], "models": ["base", "dpo_natural"]},
             {"checkpoints": ["kept"], "suites": ["lexical_decision"], "models": ["base"]},
             {"checkpoints": ["chck_10K"], "suites": ["dialogue_words"]},
         ]
