@@ -65,7 +65,7 @@ NEAREST = {
     ),
     ".venv/bin/pytest tests/preferences/test_dpo.py": (ALL_TESTS, "it would run itself"),
     '.venv/bin/pytest -m ""': (ALL_TESTS, "it would run itself"),
-    ".venv/bin/pytest --randomly-seed=1": (ALL_TESTS, "it would run itself"),
+    ".venv/bin/pytest -p pytest_randomly": (ALL_TESTS, "it would run itself"),
     ".venv/bin/pytest -m slow": (ALL_TESTS, "it would run itself"),
     "pip install -e .": (Elsewhere(".ci/versions", '"$bin/pip" install --quiet -e'), INSTALLATION),
     ".ci/versions lowest": (Elsewhere(".github/workflows/test.yml", "lowest"), INSTALLATION),

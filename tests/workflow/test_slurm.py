@@ -115,7 +115,7 @@ def test_a_job_gets_what_its_rule_asks_for(whole_run):
     assert asked["dpo_dpo_natural"] == ("6000M", "06:00:00", "1")
     assert asked["ppo_ppo_bleu"] == ("8000M", "12:00:00", "1")
     # All scores one after another on the one GPU of their submission.
-    assert asked["scores_score"] == ("3000M", "04:00:00", "1")
+    assert asked["scores_score"] == ("3000M", "03:30:00", "1")
     assert asked["replies_reply_samples"] == ("3000M", "01:30:00", "1")
 
 
@@ -153,7 +153,7 @@ def test_downloads_and_light_rules_stay_on_the_machine_of_the_head_process(whole
 # --- what machines do ---------------------------------------------------------------------------------------
 
 
-ROW = {"method": "pretrain", "words": 300_000, "checkpoints": [20_000], "validations": 3}
+ROW = {"method": "pretrain", "words": 600_000, "checkpoints": [20_000], "validations": 3}
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +207,7 @@ def test_a_job_that_is_cancelled_goes_on_at_the_next_attempt(workflow, cluster, 
     assert (final / "model.safetensors").read_bytes() == undisturbed
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("training", ["ended", "finished"], indirect=True)
 def test_after_a_crash_of_the_head_process(workflow, cluster, training, undisturbed):
     run, command, final = training
