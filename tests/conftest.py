@@ -13,7 +13,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -34,16 +33,12 @@ def pytest_xdist_auto_num_workers(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What rests on the whole default is slow."""
+    """What rests on the whole default is slow; what takes long comes first, so that none is left to the end."""
     for item in items:
         if "finished" in item.fixturenames:
             item.add_marker(pytest.mark.slow)
-
-
-@pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)
-def long_ones_first(items):
-    """What runs Snakemake comes first, so that no process is left with something long at the end."""
-    items.sort(key=lambda item: not {"finished", "small", "project"} & set(item.fixturenames))
+    workflows = {"finished", "small", "project"}
+    items.sort(key=lambda item: (not item.get_closest_marker("slow"), not workflows & set(item.fixturenames)))
 
 
 # --- how many slow tests were left out, which a process of xdist tells the one that prints ---
@@ -82,13 +77,11 @@ def pytest_runtest_protocol(item):
 
     Each test passes the gate into the hall. One that is alone keeps the gate shut until the hall is its own.
     """
-    with ExitStack() as held:
-        if "PYTEST_XDIST_WORKER" in os.environ:
-            folder = item.config._tmp_path_factory.getbasetemp().parent  # of all processes
-            alone = item.get_closest_marker("alone") is not None
-            how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-            with locked(folder / "gate", how):
-                held.enter_context(locked(folder / "hall", how))
+    folder = folder_of_all(item.config._tmp_path_factory)
+    how = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
+    with locked(folder / "gate", how):
+        hall = locked(folder / "hall", how)
+    with hall:
         return (yield)
 
 
@@ -99,13 +92,18 @@ def locked(file: Path, how: int):
     return opened
 
 
+def folder_of_all(factory: pytest.TempPathFactory) -> Path:
+    """The temporary folder that all processes of a run share."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 # --- copies of the project ---
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder that the first process that asks for it makes, while others wait."""
-    several = "PYTEST_XDIST_WORKER" in os.environ
-    folder = (factory.getbasetemp().parent if several else factory.getbasetemp()) / name
+    folder = folder_of_all(factory) / name
     made = folder.with_suffix(".made")
     with FileLock(folder.with_suffix(".lock")):
         if not made.exists():

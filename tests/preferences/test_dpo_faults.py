@@ -156,7 +156,6 @@ def test_a_disk_that_fills_up_is_told_in_one_line(every_s, share, parent, interr
 
 def test_the_rule_publishes_every_checkpoint_and_leaves_no_state(parent, tmp_path):
     """scripts/dpo.py as Snakemake runs it."""
-
     exchange_pairs().to_parquet(tmp_path / "pairs.parquet")
     settings = {**SETTINGS.model_dump(), "epochs": 2, "checkpoints": [1]}
     names = ["epoch_1", "best", "final"]
